@@ -1,0 +1,1 @@
+//! The browser's files, inside the binary.
