@@ -17,7 +17,10 @@ pub fn root() -> &'static Path {
 /// Cargo's target folder, whichever way it was configured: this program lies in `<target>/<profile>/`.
 pub fn target() -> Result<PathBuf> {
     let exe = env::current_exe().context("finding this program")?;
-    let target = exe.ancestors().nth(2).context("finding the target folder")?;
+    let target = exe
+        .ancestors()
+        .nth(2)
+        .context("finding the target folder")?;
     Ok(target.to_path_buf())
 }
 

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+use crate::css;
 use crate::precompress::{beside, write_whole};
 use crate::run::{root, target};
 use crate::wasm::{self, Variant};
-use crate::css;
 
 /// Compiles the browser's half and lays out the folder.
 pub fn build(variant: Variant) -> Result<()> {
@@ -19,11 +19,13 @@ pub fn build(variant: Variant) -> Result<()> {
     let mut site = Site::new(target()?.join("site"), variant)?;
     let js = site.add("frontend.js", &read(&bound.join("frontend.js"))?)?;
     let wasm = site.add("frontend.wasm", &read(&bound.join("frontend_bg.wasm"))?)?;
-    // A file of its own, so that a page needs no inline script.
+    // A file of its own, so that a page needs no inline script. The mark is for tests and for styles that tell a live
+    // page from a plain one.
     let start = format!(
         "import init, {{ hydrate }} from './{js}';\n\
          await init({{ module_or_path: new URL('./{wasm}', import.meta.url) }});\n\
-         hydrate();\n"
+         hydrate();\n\
+         document.documentElement.dataset.hydrated = '';\n"
     );
     site.add("start.js", start.as_bytes())?;
     for file in files_under(&bound.join("snippets"))? {
@@ -48,7 +50,12 @@ struct Site {
 impl Site {
     fn new(folder: PathBuf, variant: Variant) -> Result<Self> {
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-        Ok(Self { folder, variant, manifest: BTreeMap::new(), wanted: BTreeSet::new() })
+        Ok(Self {
+            folder,
+            variant,
+            manifest: BTreeMap::new(),
+            wanted: BTreeSet::new(),
+        })
     }
 
     /// Adds a file under a name that carries its hash; answers that name.
@@ -108,7 +115,9 @@ fn hashed(name: &str, content: &[u8]) -> String {
 pub fn files_under(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     if folder.is_dir() {
-        for entry in fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))? {
+        for entry in
+            fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))?
+        {
             let path = entry?.path();
             if path.is_dir() {
                 files.extend(files_under(&path)?);
@@ -136,7 +145,11 @@ mod tests {
     #[test]
     fn a_name_changes_with_the_content_and_keeps_its_ending() {
         let (one, two) = (hashed("style.css", b"a"), hashed("style.css", b"b"));
-        assert!(one.starts_with("style-") && one.ends_with(".css") && one.len() == "style-.css".len() + 12);
+        assert!(
+            one.starts_with("style-")
+                && one.ends_with(".css")
+                && one.len() == "style-.css".len() + 12
+        );
         assert_ne!(one, two);
         assert_eq!(one, hashed("style.css", b"a"));
     }

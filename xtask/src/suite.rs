@@ -63,11 +63,18 @@ pub fn run_all(steps: &[Step]) -> Result<()> {
                 format!("FAILED: {error:#}")
             }
         };
-        let line = format!("{:<14} {:>8}  {verdict}\n", step.name, minutes(start.elapsed()));
+        let line = format!(
+            "{:<14} {:>8}  {verdict}\n",
+            step.name,
+            minutes(start.elapsed())
+        );
         eprint!("== {line}");
         lines += &line;
     }
-    println!("\n{lines}steps: {} passed, {failed} failed", steps.len() - failed);
+    println!(
+        "\n{lines}steps: {} passed, {failed} failed",
+        steps.len() - failed
+    );
     if failed > 0 || steps.is_empty() {
         bail!("not everything passed");
     }
