@@ -1,0 +1,1 @@
+//! Server functions: three-line adapters from forms to the portal.

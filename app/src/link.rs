@@ -1,0 +1,1 @@
+//! Addresses of pages: the only place where a path is written.

@@ -1,0 +1,1 @@
+//! Pages: fetch and compose; one file a page.

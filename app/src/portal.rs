@@ -1,0 +1,87 @@
+//! What people may ask of the portal: the one door for pages and REST, and the table of contents of the product.
+
+use async_trait::async_trait;
+use domain::{Accepted, Actor, Cluster, ClusterId, ClusterName, Command, Error, RoleName, event::Event, offer::Offer, update::Update, vitals::Vitals};
+use futures::stream::BoxStream;
+use secrecy::SecretString;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Passwords in clear on their way from a form to a verifier, or once back to the person who asked for one. Never stored, never logged.
+pub type Passwords = BTreeMap<RoleName, SecretString>;
+
+/// The portal, as pages and REST handlers hold it.
+pub type SharedPortal = Arc<dyn Portal>;
+
+/// An accepted command, and the passwords that the portal made up for it.
+#[derive(Debug)]
+pub struct Submitted {
+    /// What was saved.
+    pub accepted: Accepted,
+    /// Passwords of users for whom none was sent; to be shown once.
+    pub generated: Passwords,
+}
+
+/// A `Postgres` document that was read and, unless it was only a trial, saved.
+#[derive(Debug)]
+pub struct Applied {
+    /// What was saved; none: a trial of a document for a cluster that does not exist.
+    pub accepted: Option<Accepted>,
+    /// The document makes a new cluster.
+    pub created: bool,
+    /// The wish differs from the one before.
+    pub changed: bool,
+    /// What applying costs, in words; empty: nothing that clients notice.
+    pub costs: Vec<String>,
+}
+
+/// Which cluster a document is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// The one of the name in the document; made when there is none.
+    Named,
+    /// This one; the name in the document must be its name.
+    Cluster(ClusterId),
+}
+
+/// What to do with a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// Read, check and say what it would do.
+    Trial,
+    /// Save it.
+    Save,
+}
+
+/// What people may ask. Every method checks the actor's rights itself.
+#[async_trait]
+pub trait Portal: Send + Sync {
+    /// All clusters that the actor may see, by name.
+    async fn clusters(&self, actor: &Actor) -> Result<Vec<Cluster>, Error>;
+
+    /// One cluster. `NotFound` also for those of other projects.
+    async fn cluster(&self, actor: &Actor, id: ClusterId) -> Result<Cluster, Error>;
+
+    /// The cluster of that name in the actor's project.
+    async fn named(&self, actor: &Actor, name: &ClusterName) -> Result<Cluster, Error>;
+
+    /// Saves a wish. `passwords` are those that the sender chose for users that the command adds or rotates; for the others one is made up.
+    async fn submit(&self, actor: &Actor, command: Command, passwords: Passwords) -> Result<Submitted, Error>;
+
+    /// The `Postgres` document of a cluster, as YAML.
+    async fn document(&self, actor: &Actor, id: ClusterId) -> Result<String, Error>;
+
+    /// Reads a `Postgres` document (YAML or JSON) and tries or saves it. `expected` is the generation that the sender saw.
+    async fn apply(&self, actor: &Actor, target: Target, text: &str, expected: Option<u64>, intent: Intent) -> Result<Applied, Error>;
+
+    /// The newest events of a cluster first, at most `limit`.
+    async fn events(&self, actor: &Actor, id: ClusterId, limit: u32) -> Result<Vec<Event>, Error>;
+
+    /// The last measurement of a cluster, if it is at most three seconds old.
+    fn vitals(&self, id: ClusterId) -> Option<Vitals>;
+
+    /// A snapshot first, then whole values as they change. Ends when the reader lags; reading anew is the way to catch up.
+    fn updates(&self, actor: &Actor) -> BoxStream<'static, Update>;
+
+    /// What can be had here.
+    fn offer(&self) -> Offer;
+}

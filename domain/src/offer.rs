@@ -1,0 +1,42 @@
+//! What a place offers, so that pages offer nothing that cannot be had.
+
+use crate::{topology::Topology, version::Major};
+use serde::{Deserialize, Serialize};
+
+/// A version of PostgreSQL that can be had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// The major version.
+    pub major: Major,
+    /// The whole version, as in `17.11`.
+    pub full: String,
+    /// Where it comes from: a folder or an image.
+    pub image: String,
+    /// Extensions that can be created, by name.
+    pub extensions: Vec<String>,
+}
+
+/// What an engine offers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// Newest first.
+    pub releases: Vec<Release>,
+    /// Topologies.
+    pub topologies: Vec<Topology>,
+    /// Most instances of a cluster.
+    pub max_instances: u8,
+    /// A chosen replica can be made the primary.
+    pub switchover: bool,
+    /// Clusters can be paused.
+    pub pause: bool,
+    /// Clusters can be made reachable from outside; else why not.
+    pub external: Result<(), String>,
+    /// Limits of processor and memory are enforced; else why not.
+    pub limits: Result<(), String>,
+    /// The size of volumes is enforced; else why not.
+    pub storage: Result<(), String>,
+    /// Storage classes to choose from; empty: only the default.
+    pub storage_classes: Vec<String>,
+    /// The certificate authority that clients verify servers with, PEM.
+    pub ca: Option<String>,
+}

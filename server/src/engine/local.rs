@@ -1,0 +1,1 @@
+//! Real PostgreSQL processes on this machine.

@@ -1,0 +1,1 @@
+//! What is inside PostgreSQL: facts, plan, SQL; the same for every engine.

@@ -1,0 +1,1 @@
+//! Workers that bring clusters closer to their wish, one pass at a time.

@@ -1,0 +1,1 @@
+//! Passwords and tokens: made, hashed, never shown twice.

@@ -1,0 +1,1 @@
+//! The portal process: starts its parts and joins them.

@@ -1,0 +1,1 @@
+//! The portal itself: authorize, decide, save.

@@ -1,0 +1,1 @@
+//! Logs and the portal's own metrics.
