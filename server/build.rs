@@ -8,9 +8,7 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     // OUT_DIR is some folders below the target folder, which cargo marks.
     let out = env::var("OUT_DIR").unwrap_or_default();
-    let target = Path::new(&out)
-        .ancestors()
-        .find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    let target = Path::new(&out).ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
     let Some(target) = target else {
         panic!("no target folder above {out}");
     };

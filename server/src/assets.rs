@@ -16,9 +16,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use axum::extract::Path;
-use axum::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
-};
+use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
@@ -35,10 +33,7 @@ type Manifest = HashMap<String, String>;
 /// The URL of an asset by its plain name: `frontend.js` is at `/assets/frontend-<hash>.js`.
 pub fn path(name: &str) -> String {
     let manifest = manifest();
-    format!(
-        "/assets/{}",
-        manifest.get(name).map_or(name, String::as_str)
-    )
+    format!("/assets/{}", manifest.get(name).map_or(name, String::as_str))
 }
 
 /// Whether an asset of that plain name was built.
@@ -48,11 +43,7 @@ pub fn exists(name: &str) -> bool {
 
 /// Answers `GET /assets/{file}`: the smallest form the browser accepts, or 404.
 pub async fn serve(Path(file): Path<String>, headers: HeaderMap) -> Response {
-    let copies = Copies {
-        plain: bytes(&file),
-        brotli: bytes(&format!("{file}.br")),
-        gzip: bytes(&format!("{file}.gz")),
-    };
+    let copies = Copies { plain: bytes(&file), brotli: bytes(&format!("{file}.br")), gzip: bytes(&format!("{file}.gz")) };
     let hashed = manifest().values().any(|name| *name == file);
     answer(&file, copies, hashed, &headers)
 }
@@ -84,23 +75,13 @@ fn answer(file: &str, copies: Copies, hashed: bool, asked: &HeaderMap) -> Respon
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         return (headers, body).into_response();
     }
-    headers.insert(
-        CACHE_CONTROL,
-        HeaderValue::from_static("public, max-age=31536000, immutable"),
-    );
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     // The name carries the hash of the content, so the name and the encoding tell the bytes.
-    let tag = format!(
-        "\"{file}{}{}\"",
-        if encoding.is_some() { "-" } else { "" },
-        encoding.unwrap_or_default()
-    );
+    let tag = format!("\"{file}{}{}\"", if encoding.is_some() { "-" } else { "" }, encoding.unwrap_or_default());
     let known = asked
         .get(IF_NONE_MATCH)
         .and_then(|tags| tags.to_str().ok())
-        .is_some_and(|tags| {
-            tags.split(',')
-                .any(|known| known.trim().trim_start_matches("W/") == tag)
-        });
+        .is_some_and(|tags| tags.split(',').any(|known| known.trim().trim_start_matches("W/") == tag));
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(ETAG, tag);
     }
@@ -175,30 +156,20 @@ mod tests {
         for (name, value) in pairs {
             headers.append(*name, HeaderValue::from_static(value));
         }
-        let copies = Copies {
-            plain: Some(Cow::from(&b"plain"[..])),
-            brotli: Some(Cow::from(&b"br"[..])),
-            gzip: Some(Cow::from(&b"gz"[..])),
-        };
+        let copies = Copies { plain: Some(Cow::from(&b"plain"[..])), brotli: Some(Cow::from(&b"br"[..])), gzip: Some(Cow::from(&b"gz"[..])) };
         answer(WASM, copies, true, &headers)
     }
 
     fn header(response: &Response, name: &str) -> String {
         let value = response.headers().get(name);
-        value.map_or_else(String::new, |value| {
-            value.to_str().expect("ascii").to_owned()
-        })
+        value.map_or_else(String::new, |value| value.to_str().expect("ascii").to_owned())
     }
 
     #[test]
     fn the_smallest_accepted_form_is_sent() {
         let check = |accepted, expect: &str| {
             let response = asked(&[("accept-encoding", accepted)]);
-            assert_eq!(
-                header(&response, "content-encoding"),
-                expect,
-                "for {accepted}"
-            );
+            assert_eq!(header(&response, "content-encoding"), expect, "for {accepted}");
             assert_eq!(header(&response, "content-type"), "application/wasm");
             assert_eq!(header(&response, "vary"), "accept-encoding");
         };
@@ -215,10 +186,7 @@ mod tests {
         assert!(header(&first, "cache-control").contains("immutable"));
         let tag = header(&first, "etag");
         assert_eq!(tag, "\"frontend-0a1b.wasm-br\"");
-        let again = asked(&[
-            ("accept-encoding", "br"),
-            ("if-none-match", "\"frontend-0a1b.wasm-br\""),
-        ]);
+        let again = asked(&[("accept-encoding", "br"), ("if-none-match", "\"frontend-0a1b.wasm-br\"")]);
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
         let other = asked(&[("if-none-match", "\"frontend-0a1b.wasm-br\"")]);
         assert_eq!(other.status(), StatusCode::OK);
@@ -227,11 +195,7 @@ mod tests {
     #[test]
     fn what_was_not_built_or_is_not_public_is_not_found() {
         let found = |file: &str, plain: Option<&'static [u8]>| {
-            let copies = Copies {
-                plain: plain.map(Cow::from),
-                brotli: None,
-                gzip: None,
-            };
+            let copies = Copies { plain: plain.map(Cow::from), brotli: None, gzip: None };
             answer(file, copies, false, &HeaderMap::new()).status()
         };
         assert_eq!(found("nothing.js", None), StatusCode::NOT_FOUND);

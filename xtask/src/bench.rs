@@ -50,14 +50,7 @@ fn wasm_size() -> Result<Row> {
     let folder = wasm::build(Variant::Small)?;
     let bytes = std::fs::read(folder.join("frontend_bg.wasm"))?;
     eprintln!("{} bytes in {}", bytes.len(), target()?.display());
-    Ok(Row {
-        name: "wasm, brotli",
-        unit: "kB",
-        ours: brotli(&bytes)?.len() as f64 / 1000.0,
-        reference: Some(350.0),
-        goal: Goal::AtMost(1.0),
-        noise: None,
-    })
+    Ok(Row { name: "wasm, brotli", unit: "kB", ours: brotli(&bytes)?.len() as f64 / 1000.0, reference: Some(350.0), goal: Goal::AtMost(1.0), noise: None })
 }
 
 impl Row {
@@ -87,17 +80,9 @@ impl Row {
             self.name.to_owned(),
             number(self.ours),
             self.reference.map(number).unwrap_or_default(),
-            self.ratio()
-                .map(|ratio| format!("{ratio:.2}"))
-                .unwrap_or_default(),
-            if self.missed() {
-                format!("{goal} MISSED")
-            } else {
-                goal
-            },
-            self.noise
-                .map(|noise| format!("±{:.0} %", noise * 100.0))
-                .unwrap_or_default(),
+            self.ratio().map(|ratio| format!("{ratio:.2}")).unwrap_or_default(),
+            if self.missed() { format!("{goal} MISSED") } else { goal },
+            self.noise.map(|noise| format!("±{:.0} %", noise * 100.0)).unwrap_or_default(),
         ]
     }
 }
@@ -105,16 +90,8 @@ impl Row {
 /// A table in which the columns line up.
 pub fn table(rows: &[Row]) -> String {
     let head = ["", "ours", "reference", "ratio", "goal", "noise"].map(str::to_owned);
-    let lines: Vec<[String; 6]> = std::iter::once(head)
-        .chain(rows.iter().map(Row::cells))
-        .collect();
-    let width = |column: usize| {
-        lines
-            .iter()
-            .map(|line| line[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let lines: Vec<[String; 6]> = std::iter::once(head).chain(rows.iter().map(Row::cells)).collect();
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; 6] = std::array::from_fn(width);
     let mut text = String::new();
     for line in &lines {
@@ -134,26 +111,10 @@ mod tests {
 
     #[test]
     fn a_missed_goal_is_marked_and_columns_line_up() {
-        let row = |name, ours, goal| Row {
-            name,
-            unit: "s",
-            ours,
-            reference: Some(2.0),
-            goal,
-            noise: Some(0.07),
-        };
-        let printed = table(&[
-            row("create one", 2.2, Goal::AtMost(1.15)),
-            row("create three, streaming", 5.0, Goal::AtMost(1.15)),
-        ]);
+        let row = |name, ours, goal| Row { name, unit: "s", ours, reference: Some(2.0), goal, noise: Some(0.07) };
+        let printed = table(&[row("create one", 2.2, Goal::AtMost(1.15)), row("create three, streaming", 5.0, Goal::AtMost(1.15))]);
         let lines: Vec<&str> = printed.lines().collect();
-        assert_eq!(
-            lines[1],
-            "create one               2.20 s     2.00 s   1.10         <= 1.15   ±7 %"
-        );
-        assert_eq!(
-            lines[2],
-            "create three, streaming  5.00 s     2.00 s   2.50  <= 1.15 MISSED   ±7 %"
-        );
+        assert_eq!(lines[1], "create one               2.20 s     2.00 s   1.10         <= 1.15   ±7 %");
+        assert_eq!(lines[2], "create three, streaming  5.00 s     2.00 s   2.50  <= 1.15 MISSED   ±7 %");
     }
 }

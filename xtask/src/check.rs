@@ -10,16 +10,9 @@ pub fn steps() -> Vec<Step> {
         // Alone, so that the build driver's dependencies keep the features they were just built with.
         Step::new("tidy", || run(cargo().args(["test", "--package", "xtask"]))),
         // Without `frontend`: leptos cannot be built for the server and for the browser at once.
-        Step::new("lints", || {
-            run(cargo()
-                .args(["clippy", "--workspace", "--exclude", "frontend"])
-                .args(["--all-targets", "--", "--deny", "warnings"]))
-        }),
+        Step::new("lints", || run(cargo().args(["clippy", "--workspace", "--exclude", "frontend"]).args(["--all-targets", "--", "--deny", "warnings"]))),
         Step::new("lints-browser", || {
-            run(cargo()
-                .args(["clippy", "--package", "frontend"])
-                .args(["--target", "wasm32-unknown-unknown"])
-                .args(["--", "--deny", "warnings"]))
+            run(cargo().args(["clippy", "--package", "frontend"]).args(["--target", "wasm32-unknown-unknown"]).args(["--", "--deny", "warnings"]))
         }),
     ]
 }

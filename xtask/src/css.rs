@@ -27,22 +27,13 @@ pub fn bundle(folder: &Path) -> Result<String> {
 fn minified(file: &Path) -> Result<String> {
     let source = fs::read_to_string(file)?;
     let unread = Arc::default();
-    let options = ParserOptions {
-        error_recovery: true,
-        warnings: Some(Arc::clone(&unread)),
-        ..ParserOptions::default()
-    };
+    let options = ParserOptions { error_recovery: true, warnings: Some(Arc::clone(&unread)), ..ParserOptions::default() };
     let mut sheet = StyleSheet::parse(&source, options).map_err(|error| anyhow!("{error}"))?;
     for warning in unread.read().iter().flat_map(|warnings| warnings.iter()) {
         eprintln!("warning: {}: {warning}", file.display());
     }
-    sheet
-        .minify(MinifyOptions::default())
-        .map_err(|error| anyhow!("{error}"))?;
-    let options = PrinterOptions {
-        minify: true,
-        ..PrinterOptions::default()
-    };
+    sheet.minify(MinifyOptions::default()).map_err(|error| anyhow!("{error}"))?;
+    let options = PrinterOptions { minify: true, ..PrinterOptions::default() };
     let printed = sheet.to_css(options).map_err(|error| anyhow!("{error}"))?;
     Ok(printed.code)
 }

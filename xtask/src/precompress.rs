@@ -16,10 +16,7 @@ const WORTHWHILE: usize = 512;
 /// Writes `<file>.br` and `<file>.gz`, where text or code makes it worth while. Answers the names written or found.
 pub fn beside(file: &Path, content: &[u8]) -> Result<Vec<String>> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let compressible = matches!(
-        file.extension().and_then(|end| end.to_str()),
-        Some("js" | "wasm" | "css" | "svg" | "txt" | "json" | "webmanifest")
-    );
+    let compressible = matches!(file.extension().and_then(|end| end.to_str()), Some("js" | "wasm" | "css" | "svg" | "txt" | "json" | "webmanifest"));
     if !compressible || content.len() < WORTHWHILE {
         return Ok(Vec::new());
     }
@@ -39,12 +36,7 @@ pub fn beside(file: &Path, content: &[u8]) -> Result<Vec<String>> {
 /// Brotli at its best.
 pub fn brotli(content: &[u8]) -> Result<Vec<u8>> {
     let mut packed = Vec::new();
-    let best = BrotliEncoderParams {
-        quality: 11,
-        lgwin: 22,
-        size_hint: content.len(),
-        ..BrotliEncoderParams::default()
-    };
+    let best = BrotliEncoderParams { quality: 11, lgwin: 22, size_hint: content.len(), ..BrotliEncoderParams::default() };
     brotli::BrotliCompress(&mut &content[..], &mut packed, &best)?;
     Ok(packed)
 }

@@ -9,18 +9,13 @@ use anyhow::{Context, Result, bail};
 
 /// The workspace root.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."))
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
 /// Cargo's target folder, whichever way it was configured: this program lies in `<target>/<profile>/`.
 pub fn target() -> Result<PathBuf> {
     let exe = env::current_exe().context("finding this program")?;
-    let target = exe
-        .ancestors()
-        .nth(2)
-        .context("finding the target folder")?;
+    let target = exe.ancestors().nth(2).context("finding the target folder")?;
     Ok(target.to_path_buf())
 }
 
@@ -42,9 +37,7 @@ pub fn program(name: impl AsRef<OsStr>, folder: &str) -> Command {
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);
     eprintln!("$ {shown}");
-    let status = command
-        .status()
-        .with_context(|| format!("starting {shown}"))?;
+    let status = command.status().with_context(|| format!("starting {shown}"))?;
     if !status.success() {
         bail!("{shown}: {status}");
     }
@@ -52,12 +45,6 @@ pub fn run(command: &mut Command) -> Result<()> {
 }
 
 fn show(command: &Command) -> String {
-    let name = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or(command.get_program());
-    std::iter::once(name)
-        .chain(command.get_args())
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    let name = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    std::iter::once(name).chain(command.get_args()).map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

@@ -50,12 +50,7 @@ struct Site {
 impl Site {
     fn new(folder: PathBuf, variant: Variant) -> Result<Self> {
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-        Ok(Self {
-            folder,
-            variant,
-            manifest: BTreeMap::new(),
-            wanted: BTreeSet::new(),
-        })
+        Ok(Self { folder, variant, manifest: BTreeMap::new(), wanted: BTreeSet::new() })
     }
 
     /// Adds a file under a name that carries its hash; answers that name.
@@ -115,9 +110,7 @@ fn hashed(name: &str, content: &[u8]) -> String {
 pub fn files_under(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     if folder.is_dir() {
-        for entry in
-            fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))?
-        {
+        for entry in fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))? {
             let path = entry?.path();
             if path.is_dir() {
                 files.extend(files_under(&path)?);
@@ -145,11 +138,7 @@ mod tests {
     #[test]
     fn a_name_changes_with_the_content_and_keeps_its_ending() {
         let (one, two) = (hashed("style.css", b"a"), hashed("style.css", b"b"));
-        assert!(
-            one.starts_with("style-")
-                && one.ends_with(".css")
-                && one.len() == "style-.css".len() + 12
-        );
+        assert!(one.starts_with("style-") && one.ends_with(".css") && one.len() == "style-.css".len() + 12);
         assert_ne!(one, two);
         assert_eq!(one, hashed("style.css", b"a"));
     }

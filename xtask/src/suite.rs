@@ -44,9 +44,7 @@ fn browser() -> Result<()> {
     run(cargo().arg("build").args(TESTED).args(["--bin", "howdah"]))?;
     run(program("npm", "end2end").args(["run", "--silent", "check"]))?;
     let binary = target()?.join("debug/howdah");
-    run(program("npm", "end2end")
-        .args(["test", "--silent"])
-        .env("HOWDAH_BIN", binary))
+    run(program("npm", "end2end").args(["test", "--silent"]).env("HOWDAH_BIN", binary))
 }
 
 /// Runs them; fails when one of them failed, or when there was none.
@@ -63,18 +61,11 @@ pub fn run_all(steps: &[Step]) -> Result<()> {
                 format!("FAILED: {error:#}")
             }
         };
-        let line = format!(
-            "{:<14} {:>8}  {verdict}\n",
-            step.name,
-            minutes(start.elapsed())
-        );
+        let line = format!("{:<14} {:>8}  {verdict}\n", step.name, minutes(start.elapsed()));
         eprint!("== {line}");
         lines += &line;
     }
-    println!(
-        "\n{lines}steps: {} passed, {failed} failed",
-        steps.len() - failed
-    );
+    println!("\n{lines}steps: {} passed, {failed} failed", steps.len() - failed);
     if failed > 0 || steps.is_empty() {
         bail!("not everything passed");
     }

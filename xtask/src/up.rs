@@ -12,14 +12,7 @@ use crate::wasm::Variant;
 /// `target/release/howdah`, with the assets inside.
 pub fn build_release() -> Result<()> {
     site::build(Variant::Small)?;
-    run(cargo().args([
-        "build",
-        "--package",
-        "server",
-        "--bin",
-        "howdah",
-        "--release",
-    ]))?;
+    run(cargo().args(["build", "--package", "server", "--bin", "howdah", "--release"]))?;
     eprintln!("built {}", target()?.join("release/howdah").display());
     Ok(())
 }

@@ -41,14 +41,7 @@ impl Variant {
 /// Compiles; answers the folder with `frontend.js`, `frontend_bg.wasm` and perhaps `snippets/`.
 pub fn build(variant: Variant) -> Result<PathBuf> {
     let mut command = cargo();
-    command.args([
-        "build",
-        "--package",
-        "frontend",
-        "--lib",
-        "--target",
-        TRIPLE,
-    ]);
+    command.args(["build", "--package", "frontend", "--lib", "--target", TRIPLE]);
     command.args(["--profile", variant.profile()]);
     // A Rust without the prebuilt wasm library (Debian's): `./dev` sets this after installing the library's source.
     if let Some(linker) = env::var_os("HOWDAH_WASM_BUILD_STD") {
@@ -57,10 +50,7 @@ pub fn build(variant: Variant) -> Result<PathBuf> {
         command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
     }
     run(&mut command)?;
-    let input = target()?
-        .join(TRIPLE)
-        .join(variant.folder())
-        .join("frontend.wasm");
+    let input = target()?.join(TRIPLE).join(variant.folder()).join("frontend.wasm");
     bind(&input, &target()?.join("bindgen").join(variant.folder()))
 }
 

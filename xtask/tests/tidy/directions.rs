@@ -14,102 +14,36 @@ struct Rule {
 const RULES: [Rule; 12] = [
     Rule {
         place: "domain/src/",
-        never: &[
-            "async fn",
-            ".await",
-            "tokio::",
-            "futures::",
-            "sqlx::",
-            "axum::",
-            "reqwest::",
-            "leptos::",
-        ],
+        never: &["async fn", ".await", "tokio::", "futures::", "sqlx::", "axum::", "reqwest::", "leptos::"],
         why: "the domain has no async and knows no framework",
     },
     Rule {
         place: "domain/src/",
-        never: &[
-            "std::fs",
-            "std::net",
-            "std::process",
-            "std::env",
-            "::now()",
-            "now_v7(",
-            "new_v4(",
-            "rand::",
-        ],
+        never: &["std::fs", "std::net", "std::process", "std::env", "::now()", "now_v7(", "new_v4(", "rand::"],
         why: "the domain has no IO, no clock and no randomness",
     },
     Rule {
         place: "app/src/",
-        never: &[
-            "sqlx::",
-            "kube::",
-            "tokio::",
-            "server::",
-            "axum::Router",
-            "axum::routing",
-            "std::fs",
-        ],
+        never: &["sqlx::", "kube::", "tokio::", "server::", "axum::Router", "axum::routing", "std::fs"],
         why: "pages know the Portal, not what is behind it",
     },
-    Rule {
-        place: "app/src/component",
-        never: &["crate::api", "crate::page"],
-        why: "pages fetch, components draw",
-    },
-    Rule {
-        place: "frontend/src/",
-        never: &["domain::", "server::"],
-        why: "the browser's half only hydrates",
-    },
-    Rule {
-        place: "server/src/http",
-        never: &[
-            "crate::store",
-            "crate::engine",
-            "crate::reconcile",
-            "crate::postgres",
-        ],
-        why: "adapters ask the service",
-    },
-    Rule {
-        place: "server/src/service",
-        never: &["crate::http", "crate::reconcile", "crate::postgres"],
-        why: "a wish is saved, and made real elsewhere",
-    },
+    Rule { place: "app/src/component", never: &["crate::api", "crate::page"], why: "pages fetch, components draw" },
+    Rule { place: "frontend/src/", never: &["domain::", "server::"], why: "the browser's half only hydrates" },
+    Rule { place: "server/src/http", never: &["crate::store", "crate::engine", "crate::reconcile", "crate::postgres"], why: "adapters ask the service" },
+    Rule { place: "server/src/service", never: &["crate::http", "crate::reconcile", "crate::postgres"], why: "a wish is saved, and made real elsewhere" },
     Rule {
         place: "server/src/store",
-        never: &[
-            "crate::http",
-            "crate::service",
-            "crate::reconcile",
-            "crate::engine",
-            "crate::postgres",
-            "crate::auth",
-        ],
+        never: &["crate::http", "crate::service", "crate::reconcile", "crate::engine", "crate::postgres", "crate::auth"],
         why: "the store knows nothing but the domain",
     },
     Rule {
         place: "server/src/engine",
-        never: &[
-            "crate::http",
-            "crate::service",
-            "crate::reconcile",
-            "crate::store",
-            "sqlx::query",
-        ],
+        never: &["crate::http", "crate::service", "crate::reconcile", "crate::store", "sqlx::query"],
         why: "an engine knows clusters, not the portal",
     },
     Rule {
         place: "server/src/postgres",
-        never: &[
-            "crate::http",
-            "crate::service",
-            "crate::reconcile",
-            "crate::store",
-            "crate::engine::local",
-        ],
+        never: &["crate::http", "crate::service", "crate::reconcile", "crate::store", "crate::engine::local"],
         why: "one SQL module serves every engine",
     },
     Rule {
@@ -117,41 +51,23 @@ const RULES: [Rule; 12] = [
         never: &["crate::http", "crate::service", "crate::engine::local"],
         why: "the reconciler knows the Engine trait alone",
     },
-    Rule {
-        place: "server/src/metrics",
-        never: &["crate::http", "crate::service"],
-        why: "nothing knows http but the program's start",
-    },
+    Rule { place: "server/src/metrics", never: &["crate::http", "crate::service"], why: "nothing knows http but the program's start" },
 ];
 
 /// Pure by promise: what should happen, not how.
-const PURE: [&str; 2] = [
-    "server/src/engine/local/plan",
-    "server/src/engine/local/conf",
-];
+const PURE: [&str; 2] = ["server/src/engine/local/plan", "server/src/engine/local/conf"];
 
 #[test]
 fn dependencies_point_one_way() {
     let sources = sources();
     let rules = RULES.iter().map(|rule| (rule.place, rule.never, rule.why));
     let pure = PURE.iter().map(|place| {
-        let never: &[&str] = &[
-            "async fn",
-            ".await",
-            "std::fs",
-            "std::process",
-            "tokio::",
-            "::now()",
-            "rand::",
-        ];
+        let never: &[&str] = &["async fn", ".await", "std::fs", "std::process", "tokio::", "::now()", "rand::"];
         (*place, never, "deciding touches nothing")
     });
     let mut found = Vec::new();
     for (place, never, why) in rules.chain(pure) {
-        for file in sources
-            .iter()
-            .filter(|file| file.path.starts_with(place) && !file.is_test())
-        {
+        for file in sources.iter().filter(|file| file.path.starts_with(place) && !file.is_test()) {
             let code = flat(file);
             let named = never.iter().filter(|word| names(&code, word));
             found.extend(named.map(|word| format!("{} names {word}: {why}", file.path)));
@@ -162,10 +78,7 @@ fn dependencies_point_one_way() {
 
 /// The code on one line, with the groups of `use crate::{a, b::{c}}` written out.
 fn flat(file: &File) -> String {
-    let joined: String = file
-        .code()
-        .map(|(_, line)| line.trim().to_owned() + " ")
-        .collect();
+    let joined: String = file.code().map(|(_, line)| line.trim().to_owned() + " ").collect();
     let mut written = joined.clone();
     for group in joined.split("crate::{").skip(1) {
         for member in members(group) {
@@ -213,18 +126,12 @@ fn names(code: &str, word: &str) -> bool {
 #[test]
 fn a_forbidden_name_is_found_however_it_is_written() {
     let check = |text: &str, expect: bool| {
-        let file = File {
-            path: "server/src/engine/x.rs".to_owned(),
-            text: text.to_owned(),
-        };
+        let file = File { path: "server/src/engine/x.rs".to_owned(), text: text.to_owned() };
         assert_eq!(names(&flat(&file), "crate::store"), expect, "in {text}");
     };
     check("use crate::store::clusters;", true);
     check("use crate::{engine::Step, store};", true);
-    check(
-        "use crate::{\n    engine::{Step, Kind},\n    store::due,\n};",
-        true,
-    );
+    check("use crate::{\n    engine::{Step, Kind},\n    store::due,\n};", true);
     check("let row = crate::store::get(id);", true);
     check("use crate::stores;", false);
     check("// see crate::store", false);

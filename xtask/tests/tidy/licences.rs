@@ -29,54 +29,26 @@ const ALLOWED_IN_TOOLS: &str = "MPL-2.0";
 
 /// Packages that must not come back, not even through somebody else.
 const BANNED: [(&str, &str); 5] = [
-    (
-        "openssl-sys",
-        "TLS is rustls: a binary without OpenSSL runs on every distribution",
-    ),
+    ("openssl-sys", "TLS is rustls: a binary without OpenSSL runs on every distribution"),
     ("native-tls", "TLS is rustls"),
-    (
-        "aws-lc-sys",
-        "rustls uses ring: no second C library of ciphers to build",
-    ),
+    ("aws-lc-sys", "rustls uses ring: no second C library of ciphers to build"),
     ("chrono", "time is jiff"),
-    (
-        "tower-sessions-sqlx-store",
-        "tied to an older sqlx; ours is in auth",
-    ),
+    ("tower-sessions-sqlx-store", "tied to an older sqlx; ours is in auth"),
 ];
 
 /// Two versions of these in one graph do not understand each other's types.
-const ONCE: [&str; 9] = [
-    "leptos",
-    "axum",
-    "tokio",
-    "sqlx",
-    "wasm-bindgen",
-    "serde",
-    "jiff",
-    "http",
-    "rustls",
-];
+const ONCE: [&str; 9] = ["leptos", "axum", "tokio", "sqlx", "wasm-bindgen", "serde", "jiff", "http", "rustls"];
 
 #[test]
 fn every_dependency_has_a_licence_that_we_may_pass_on() {
     let metadata = metadata();
-    let shipped = metadata
-        .reachable_from("server")
-        .into_iter()
-        .chain(metadata.reachable_from("frontend"));
+    let shipped = metadata.reachable_from("server").into_iter().chain(metadata.reachable_from("frontend"));
     let shipped: HashSet<&str> = shipped.collect();
     let refused = metadata.packages().filter(|package| {
         let tool = !shipped.contains(package.id);
-        !permits(package.licence, &|licence| {
-            ALLOWED.contains(&licence) || tool && licence == ALLOWED_IN_TOOLS
-        })
+        !permits(package.licence, &|licence| ALLOWED.contains(&licence) || tool && licence == ALLOWED_IN_TOOLS)
     });
-    none(
-        refused
-            .map(|package| format!("{}: {:?}", package.name, package.licence))
-            .collect(),
-    );
+    none(refused.map(|package| format!("{}: {:?}", package.name, package.licence)).collect());
 }
 
 #[test]
@@ -94,22 +66,14 @@ fn what_must_agree_is_there_in_one_version() {
     for package in metadata.packages() {
         *versions.entry(package.name).or_default() += 1;
     }
-    let twice = ONCE
-        .iter()
-        .filter(|name| versions.get(*name).is_some_and(|count| *count > 1));
-    none(
-        twice
-            .map(|name| format!("{name} is there in several versions"))
-            .collect(),
-    );
+    let twice = ONCE.iter().filter(|name| versions.get(*name).is_some_and(|count| *count > 1));
+    none(twice.map(|name| format!("{name} is there in several versions")).collect());
 }
 
 #[test]
 fn an_expression_is_read_as_its_author_meant_it() {
     let check = |expression: &str, expect: bool| {
-        let permitted = permits(expression, &|licence| {
-            ["MIT", "Apache-2.0 WITH LLVM-exception"].contains(&licence)
-        });
+        let permitted = permits(expression, &|licence| ["MIT", "Apache-2.0 WITH LLVM-exception"].contains(&licence));
         assert_eq!(permitted, expect, "{expression}");
     };
     check("MIT", true);
@@ -135,21 +99,11 @@ fn metadata() -> Metadata {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(root())
-        .args([
-            "metadata",
-            "--format-version",
-            "1",
-            "--locked",
-            "--all-features",
-        ])
+        .args(["metadata", "--format-version", "1", "--locked", "--all-features"])
         .args(["--filter-platform", "x86_64-unknown-linux-gnu"])
         .output()
         .expect("cargo metadata");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Metadata(serde_json::from_slice(&output.stdout).expect("cargo's JSON"))
 }
 
@@ -160,10 +114,7 @@ impl Metadata {
 
     /// Those of other people that are in the graph.
     fn packages(&self) -> impl Iterator<Item = Package<'_>> {
-        let used: HashSet<&str> = self
-            .nodes()
-            .filter_map(|node| node["id"].as_str())
-            .collect();
+        let used: HashSet<&str> = self.nodes().filter_map(|node| node["id"].as_str()).collect();
         let packages = self.0["packages"].as_array().into_iter().flatten();
         packages
             .filter(|package| !package["source"].is_null())
@@ -177,24 +128,14 @@ impl Metadata {
 
     fn macros(&self) -> HashSet<&str> {
         let packages = self.0["packages"].as_array().into_iter().flatten();
-        packages
-            .filter(|package| package["targets"][0]["kind"][0] == "proc-macro")
-            .filter_map(|package| package["id"].as_str())
-            .collect()
+        packages.filter(|package| package["targets"][0]["kind"][0] == "proc-macro").filter_map(|package| package["id"].as_str()).collect()
     }
 
     /// What a member of the workspace is made of: without what only its tests and its build need, macros included.
     fn reachable_from(&self, member: &str) -> HashSet<&str> {
-        let nodes: HashMap<&str, &Value> = self
-            .nodes()
-            .filter_map(|node| Some((node["id"].as_str()?, node)))
-            .collect();
+        let nodes: HashMap<&str, &Value> = self.nodes().filter_map(|node| Some((node["id"].as_str()?, node))).collect();
         let start = format!("/{member}#");
-        let mut found: HashSet<&str> = nodes
-            .keys()
-            .copied()
-            .filter(|id| id.contains(&start))
-            .collect();
+        let mut found: HashSet<&str> = nodes.keys().copied().filter(|id| id.contains(&start)).collect();
         assert_eq!(found.len(), 1, "{member} in the workspace");
         let mut open: Vec<&str> = found.iter().copied().collect();
         let macros = self.macros();
@@ -203,10 +144,7 @@ impl Metadata {
             for dependency in dependencies.into_iter().flatten() {
                 let kinds = dependency["dep_kinds"].as_array().into_iter().flatten();
                 let normal = kinds.into_iter().any(|kind| kind["kind"].is_null());
-                if let Some(id) = dependency["pkg"]
-                    .as_str()
-                    .filter(|id| normal && !macros.contains(id) && found.insert(id))
-                {
+                if let Some(id) = dependency["pkg"].as_str().filter(|id| normal && !macros.contains(id) && found.insert(id)) {
                     open.push(id);
                 }
             }
@@ -219,12 +157,10 @@ impl Metadata {
 fn permits(expression: &str, allowed: &dyn Fn(&str) -> bool) -> bool {
     let expression = expression.replace('/', " OR ");
     let any = |part: &str| {
-        outside(part, " AND ")
-            .into_iter()
-            .all(|part| match part.strip_prefix('(') {
-                Some(group) => permits(group.trim_end_matches(')'), allowed),
-                None => allowed(part),
-            })
+        outside(part, " AND ").into_iter().all(|part| match part.strip_prefix('(') {
+            Some(group) => permits(group.trim_end_matches(')'), allowed),
+            None => allowed(part),
+        })
     };
     outside(&expression, " OR ").into_iter().any(any)
 }

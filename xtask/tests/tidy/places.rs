@@ -9,15 +9,8 @@ use crate::tree::{files, root};
 fn no_file_names_a_folder_of_the_machine_it_was_written_on() {
     let mut folders = vec![root()];
     // `/src/howdah` gives away `/src`; but `/tmp`, say, is the same everywhere.
-    folders.extend(
-        root()
-            .parent()
-            .filter(|folder| folder.parent().is_some() && !is_everywhere(folder)),
-    );
-    let names: Vec<String> = folders
-        .iter()
-        .map(|folder| format!("{}/", folder.display()))
-        .collect();
+    folders.extend(root().parent().filter(|folder| folder.parent().is_some() && !is_everywhere(folder)));
+    let names: Vec<String> = folders.iter().map(|folder| format!("{}/", folder.display())).collect();
     let mut found = Vec::new();
     for file in files() {
         for (number, line) in file.text.lines().enumerate() {
@@ -30,21 +23,12 @@ fn no_file_names_a_folder_of_the_machine_it_was_written_on() {
 }
 
 fn is_everywhere(folder: &Path) -> bool {
-    [
-        "/home", "/mnt", "/opt", "/root", "/srv", "/tmp", "/usr", "/usr/src", "/var", "/var/tmp",
-    ]
-    .iter()
-    .any(|known| folder == Path::new(known))
+    ["/home", "/mnt", "/opt", "/root", "/srv", "/tmp", "/usr", "/usr/src", "/var", "/var/tmp"].iter().any(|known| folder == Path::new(known))
 }
 
 #[test]
 fn lock_files_name_no_download_address() {
-    let lock = files()
-        .into_iter()
-        .find(|file| file.path == "end2end/package-lock.json");
+    let lock = files().into_iter().find(|file| file.path == "end2end/package-lock.json");
     let resolved = lock.map_or(0, |file| file.text.matches("\"resolved\"").count());
-    assert_eq!(
-        resolved, 0,
-        "run npm with --omit-lockfile-registry-resolved"
-    );
+    assert_eq!(resolved, 0, "run npm with --omit-lockfile-registry-resolved");
 }

@@ -4,15 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders that are not ours, or not sources.
-const SKIPPED: [&str; 7] = [
-    ".git",
-    ".howdah",
-    "target",
-    "node_modules",
-    "test-results",
-    "playwright-report",
-    ".sqlx",
-];
+const SKIPPED: [&str; 7] = [".git", ".howdah", "target", "node_modules", "test-results", "playwright-report", ".sqlx"];
 
 /// A text file and its path below the root.
 pub struct File {
@@ -21,9 +13,7 @@ pub struct File {
 }
 
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask lies in the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
 }
 
 /// Every text file, sorted by path.
@@ -34,11 +24,7 @@ pub fn files() -> Vec<File> {
     let file = |path: PathBuf| {
         // What is no text has no lines to judge.
         let text = fs::read_to_string(&path).ok()?;
-        let path = path
-            .strip_prefix(root())
-            .ok()?
-            .to_string_lossy()
-            .into_owned();
+        let path = path.strip_prefix(root()).ok()?.to_string_lossy().into_owned();
         Some(File { path, text })
     };
     paths.into_iter().filter_map(file).collect()
@@ -67,20 +53,13 @@ fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
 impl File {
     /// Whether all of it is a test.
     pub fn is_test(&self) -> bool {
-        self.path
-            .split('/')
-            .any(|part| matches!(part, "tests" | "tests.rs"))
+        self.path.split('/').any(|part| matches!(part, "tests" | "tests.rs"))
     }
 
     /// The lines of code with their numbers: up to the test module, without comments.
     pub fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let lines = self
-            .text
-            .lines()
-            .take_while(|line| line.trim() != "#[cfg(test)]");
-        let code = lines
-            .enumerate()
-            .map(|(at, line)| (at + 1, without_comment(line)));
+        let lines = self.text.lines().take_while(|line| line.trim() != "#[cfg(test)]");
+        let code = lines.enumerate().map(|(at, line)| (at + 1, without_comment(line)));
         code.filter(|(_, line)| !line.trim().is_empty())
     }
 }
