@@ -3,7 +3,6 @@
 use anyhow::{Result, bail};
 
 use crate::precompress::brotli;
-use crate::run::target;
 use crate::wasm::{self, Variant};
 
 /// One comparison. `ours` and `reference` are in `unit`.
