@@ -3,7 +3,6 @@
 use anyhow::{Result, bail};
 
 use crate::precompress::brotli;
-use crate::run::target;
 use crate::wasm::{self, Variant};
 
 /// One comparison. `ours` and `reference` are in `unit`.
@@ -47,9 +46,7 @@ pub fn run() -> Result<()> {
 
 /// What the browser downloads before a page is live.
 fn wasm_size() -> Result<Row> {
-    let folder = wasm::build(Variant::Small)?;
-    let bytes = std::fs::read(folder.join("frontend_bg.wasm"))?;
-    eprintln!("{} bytes in {}", bytes.len(), target()?.display());
+    let bytes = std::fs::read(wasm::build(Variant::Small)?.join("frontend_bg.wasm"))?;
     Ok(Row { name: "wasm, brotli", unit: "kB", ours: brotli(&bytes)?.len() as f64 / 1000.0, reference: Some(350.0), goal: Goal::AtMost(1.0), noise: None })
 }
 

@@ -116,10 +116,9 @@ fn members(group: &str) -> Vec<String> {
 fn names(code: &str, word: &str) -> bool {
     let letter = |letter: char| letter.is_alphanumeric() || letter == '_';
     code.match_indices(word).any(|(at, _)| {
-        let before = code[..at].chars().next_back().is_some_and(letter);
-        let after = code[at + word.len()..].chars().next().is_some_and(letter);
-        let (starts, ends) = (word.starts_with(letter), word.ends_with(letter));
-        !(starts && before) && !(ends && after)
+        let longer_before = word.starts_with(letter) && code[..at].ends_with(letter);
+        let longer_after = word.ends_with(letter) && code[at + word.len()..].starts_with(letter);
+        !longer_before && !longer_after
     })
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -95,7 +96,12 @@ struct Package<'a> {
     licence: &'a str,
 }
 
-fn metadata() -> Metadata {
+fn metadata() -> &'static Metadata {
+    static READ: LazyLock<Metadata> = LazyLock::new(read);
+    &READ
+}
+
+fn read() -> Metadata {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(root())
