@@ -164,7 +164,10 @@ fn filter(fields: &'static [Field], name: &str, value: &str, relation: impl Fn(&
         Kind::OneOf(words) => Err(format!("One of {}.", words.join(", "))),
         // What names nothing is equal to nothing.
         Kind::Relation => Ok(relation(value).map_or(Value::from(value), Value::from)),
-        Kind::Password | Kind::Map | Kind::Object(_) | Kind::Objects(_) => Err("Lists cannot be filtered by this field.".into()),
+        Kind::Map | Kind::Object(_) | Kind::Objects(_) => {
+            serde_json::from_str(value).ok().filter(|value: &Value| value.is_object()).ok_or_else(|| "A JSON object, which it is equal to or contains.".into())
+        }
+        Kind::Password => Err("It is never answered, so nothing can be equal to it.".into()),
     };
     wanted.map(|wanted| (field.name, wanted))
 }

@@ -164,7 +164,7 @@ fn queries(takes: &Takes) -> Vec<Value> {
         Takes::Yaml => vec![query("dry_run", "Only check it and say what it would do.", json!({ "type": "boolean" }))],
         Takes::Limit => vec![query("page_limit", "At most so many.", number())],
         Takes::List(fields) => {
-            let filterable = fields.iter().filter(|field| !matches!(field.kind, Kind::Password | Kind::Map | Kind::Object(_) | Kind::Objects(_)));
+            let filterable = fields.iter().filter(|field| field.kind != Kind::Password);
             let filters = filterable.map(|field| query(field.name, "Equal to this; repeated: to any of these.", many(json!({ "type": "string" }))));
             let rest = [
                 query("fields", "Only these fields, separated by commas.", json!({ "type": "string" })),
