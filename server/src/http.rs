@@ -25,6 +25,7 @@ pub mod limit;
 pub mod outer;
 pub mod pages;
 pub mod problem;
+pub mod remembered;
 pub mod rest;
 pub mod sign_in;
 
@@ -50,6 +51,8 @@ pub struct Shell {
     pub stop: CancellationToken,
     /// How much each asker may ask.
     pub limits: Arc<limit::Limits>,
+    /// Who was signed in a moment ago.
+    pub remembered: Arc<remembered::Remembered>,
     /// Whether the portal's own database answered lately.
     pub reachable: Arc<AtomicBool>,
 }

@@ -35,11 +35,15 @@ pub trait Authenticate: Send + Sync {
     async fn sign_out(&self, session: &Session) -> Result<(), Error>;
 }
 
+/// In requests of which nobody can tell who sent them, since the portal's own database does not answer.
+#[derive(Debug, Clone, Copy)]
+pub struct StoreAway;
+
 /// How somebody showed who they are.
-enum Shown<'a> {
+enum Shown {
     Nothing,
     Cookie,
-    Bearer(&'a str),
+    Bearer(String),
 }
 
 /// Finds out who asks, and refuses what must not go on.
@@ -52,13 +56,13 @@ pub async fn guard(State(shell): State<Shell>, session: Session, mut request: Re
         let sentence = "This request came from another site.";
         return refuse(rest, Error::Forbidden(sentence.into()).into(), StatusCode::FORBIDDEN, sentence);
     }
-    let asked = match shown {
-        Shown::Nothing => Ok(Ok(None)),
-        Shown::Cookie => timeout(PATIENCE, shell.auth.session(&session)).await,
-        Shown::Bearer(token) => timeout(PATIENCE, shell.auth.bearer(token)).await,
-    };
-    let actor = match asked.unwrap_or(Err(Error::Unavailable)) {
+    let actor = match who(&shell, &shown, &session).await {
         Ok(actor) => actor,
+        // People go on reading what is known; programs are told to try again.
+        Err(Error::Unavailable) if !rest && !changes && request.uri().path() != "/events" => {
+            request.extensions_mut().insert(StoreAway);
+            shell.remembered.stale(session.id())
+        }
         Err(error) => {
             let status = if error == Error::Unavailable { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::INTERNAL_SERVER_ERROR };
             let sentence = error.to_string();
@@ -77,11 +81,30 @@ pub async fn guard(State(shell): State<Shell>, session: Session, mut request: Re
     next.run(request).await
 }
 
+async fn who(shell: &Shell, shown: &Shown, session: &Session) -> Result<Option<Actor>, Error> {
+    let found = match shown {
+        Shown::Nothing => return Ok(None),
+        Shown::Bearer(token) => timeout(PATIENCE, shell.auth.bearer(token)).await,
+        Shown::Cookie => {
+            if let Some(actor) = shell.remembered.fresh(session.id()) {
+                return Ok(Some(actor));
+            }
+            timeout(PATIENCE, shell.auth.session(session)).await
+        }
+    };
+    let found = found.unwrap_or(Err(Error::Unavailable))?;
+    if let (Shown::Cookie, Some(id), Some(actor)) = (shown, session.id(), &found) {
+        shell.remembered.keep(id, actor.clone());
+    }
+    Ok(found)
+}
+
 /// Sends people without a session from pages to the sign-in page, and back to where they were going after it.
 pub async fn signed_in(request: Request, next: Next) -> Response {
     let actor = request.extensions().get::<Option<Actor>>().is_some_and(Option::is_some);
     let path = request.uri().path();
-    if actor || path == "/sign-in" || !matches!(*request.method(), Method::GET | Method::HEAD) {
+    let away = request.extensions().get::<StoreAway>().is_some();
+    if actor || away || path == "/sign-in" || !matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
     }
     let wanted = request.uri().path_and_query().map_or(path, |p| p.as_str());
@@ -104,12 +127,12 @@ pub(super) fn address(request: &Request) -> String {
     request.extensions().get::<ConnectInfo<SocketAddr>>().map_or_else(|| "unknown".into(), |ConnectInfo(address)| address.ip().to_string())
 }
 
-fn shown<'a>(headers: &'a HeaderMap, session: &Session) -> Shown<'a> {
+fn shown(headers: &HeaderMap, session: &Session) -> Shown {
     let bearer = headers.get(AUTHORIZATION).map(|v| v.to_str().unwrap_or_default().split_once(' '));
     match bearer {
-        Some(Some((scheme, token))) if scheme.eq_ignore_ascii_case("bearer") => Shown::Bearer(token.trim()),
+        Some(Some((scheme, token))) if scheme.eq_ignore_ascii_case("bearer") => Shown::Bearer(token.trim().to_owned()),
         // A wish to be somebody that cannot be read is not a wish to be whoever the cookie says.
-        Some(_) => Shown::Bearer(""),
+        Some(_) => Shown::Bearer(String::new()),
         None if session.id().is_some() => Shown::Cookie,
         None => Shown::Nothing,
     }

@@ -1,6 +1,7 @@
 //! Signing in by link, signing out, and the one preference that works without a session: the theme. Plain forms, no script needed.
 
 use super::{Shell, guard};
+use app::link::is_local;
 use axum::{
     Form, Router,
     extract::{FromRequest, Path, Request, State},
@@ -19,11 +20,7 @@ use tower_sessions::Session;
 const YEAR: u32 = 31_536_000;
 
 pub(super) fn router() -> Router<Shell> {
-    Router::new()
-        .route("/sign-in/{link}", get(by_link))
-        .route("/sign-in", post(by_form))
-        .route("/sign-out", post(sign_out))
-        .route("/theme", post(theme))
+    Router::new().route("/sign-in/{link}", get(by_link)).route("/sign-in", post(by_form)).route("/sign-out", post(sign_out)).route("/theme", post(theme))
 }
 
 async fn by_link(State(shell): State<Shell>, session: Session, Path(link): Path<String>, request: Request) -> Response {
@@ -41,7 +38,7 @@ struct Pasted {
     #[serde(alias = "code")]
     link: String,
     /// Where they were going.
-    #[serde(default)]
+    #[serde(default, alias = "back")]
     next: String,
 }
 
@@ -68,6 +65,7 @@ async fn enter(shell: &Shell, session: &Session, code: &str, next: &str, address
 }
 
 async fn sign_out(State(shell): State<Shell>, session: Session) -> Response {
+    shell.remembered.forget(session.id());
     match shell.auth.sign_out(&session).await {
         Ok(()) => Redirect::to("/sign-in").into_response(),
         Err(error) => super::outer::refuse(false, error.clone().into(), axum::http::StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
@@ -91,11 +89,6 @@ async fn theme(headers: HeaderMap, Form(look): Form<Look>) -> Response {
     };
     let back = if is_local(&look.back) { look.back.clone() } else { came_from(&headers).unwrap_or_else(|| "/".into()) };
     ([(SET_COOKIE, cookie)], Redirect::to(&back)).into_response()
-}
-
-/// Whether a path that came in from outside stays on this site.
-fn is_local(path: &str) -> bool {
-    path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\n', '\r'])
 }
 
 /// The path of the page of ours that a form was on.
