@@ -1,6 +1,6 @@
 //! The command line: what can be asked, and the exit code that answers.
 
-use crate::config::Serve;
+use crate::config::{Serve, State};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use client::{Client, Failure};
 use domain::Role;
@@ -45,7 +45,7 @@ enum Command {
     },
     /// Print a fresh sign-in link, on the machine of the portal
     #[command(after_help = "Example:\n  howdah link --data ~/howdah")]
-    Link(Serve),
+    Link(State),
     /// Make a cluster what a Postgres document says; creates it if there is none of its name
     #[command(
         after_help = "Examples:\n  howdah apply -f orders.yaml\n  howdah apply -f orders.yaml --dry-run\n  cat orders.yaml | howdah apply -f - --wait --timeout 2m"
@@ -119,7 +119,7 @@ enum Token {
         #[arg(long, default_value = "admin", value_parser = parse_role)]
         role: Role,
         #[command(flatten)]
-        serve: Serve,
+        state: State,
     },
 }
 
@@ -213,8 +213,8 @@ pub fn run() -> ExitCode {
 fn dispatch(command: Command) -> Result<String, Failure> {
     match command {
         Command::Serve(config) => wait(crate::serve::serve(config)).map(|()| String::new()),
-        Command::Token { command: Token::Create { name, role, serve } } => wait(crate::serve::create_token(serve, name, role)).map(line),
-        Command::Link(config) => wait(crate::serve::create_link(config)).map(line),
+        Command::Token { command: Token::Create { name, role, state } } => wait(crate::serve::create_token(state, name, role)).map(line),
+        Command::Link(state) => wait(crate::serve::create_link(state)).map(line),
         Command::Apply(asked) => ask(&asked.portal, async |client| apply::apply(client, &asked).await),
         Command::Get { name, portal, format } => ask(&portal, async |client| get::get(client, name.as_deref(), format.output).await),
         Command::Status { name, portal, format } => ask(&portal, async |client| get::status(client, &name, format.output).await),

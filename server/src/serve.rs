@@ -2,7 +2,7 @@
 
 use crate::{
     auth,
-    config::Serve,
+    config::{Serve, State},
     http::{self, Shell, guard::Authenticate, limit::Limits},
     private::Database,
     reconcile::{
@@ -16,12 +16,13 @@ use crate::{
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use axum::serve::ListenerExt;
-use domain::{Actor, Error};
+use domain::{Actor, Error, ProjectId, Role};
 use futures::FutureExt;
 use secrecy::ExposeSecret;
 use std::{
     io::Write,
     net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
@@ -70,10 +71,14 @@ pub async fn serve(config: Serve) -> Result<()> {
         public_url: config.public_url.clone(),
         stop: stop.clone(),
         limits: Arc::new(Limits::default()),
+        remembered: Arc::default(),
         reachable,
     };
     parts.spawn(upkeep(metrics, stop.clone()));
     let router = http::router(shell, auth::session::layer(store.clone(), &public));
+    if let Err(error) = std::fs::create_dir_all(config.state.folder()).and_then(|()| std::fs::write(address_file(&config.state), &public)) {
+        warn!(%error, "`howdah link` will not know where the portal is");
+    }
     announce(&here, &public, &store).await;
     answer(listener, router, &stop).await;
     while let Some(ended) = parts.join_next().await {
@@ -84,6 +89,30 @@ pub async fn serve(config: Serve) -> Result<()> {
     database.close().await?;
     info!("stopped; clusters go on running");
     Ok(())
+}
+
+/// Makes an API token of the default project and returns it in clear, once.
+pub async fn create_token(state: State, name: String, role: Role) -> Result<String> {
+    on_the_spot(&state, async |store| Ok(auth::token::create(store, &name, role, ProjectId::DEFAULT).await?.expose_secret().to_owned())).await
+}
+
+/// Makes a one-time sign-in link and returns its address.
+pub async fn create_link(state: State) -> Result<String> {
+    let public = std::fs::read_to_string(address_file(&state)).unwrap_or_else(|_| "http://127.0.0.1:8080".into());
+    on_the_spot(&state, async |store| Ok(format!("{}/sign-in/{}", public.trim(), auth::link::create(store).await?.expose_secret()))).await
+}
+
+/// Where `howdah link` reads under which URL the portal of this data folder was reached last.
+fn address_file(state: &State) -> PathBuf {
+    state.folder().join("address")
+}
+
+/// Does something with the portal's database, whether or not the portal runs.
+async fn on_the_spot<T>(state: &State, work: impl AsyncFnOnce(&Store) -> Result<T>) -> Result<T> {
+    let database = Database::open(state).await?;
+    let done = work(&database.store).await;
+    database.close().await?;
+    done
 }
 
 /// The database, as soon as it answers. None: told to stop before it did.

@@ -49,23 +49,12 @@ impl Owner {
     }
 
     /// Reconciles and measures from the moment that this process owns the engine. Returns after the first attempt, so that the first page knows.
-    pub(super) async fn start(
-        self,
-        parts: &mut JoinSet<()>,
-        store: Store,
-        live: Arc<Live>,
-        known: Arc<Known>,
-        settings: Settings,
-        stop: CancellationToken,
-    ) {
+    pub(super) async fn start(self, parts: &mut JoinSet<()>, store: Store, live: Arc<Live>, known: Arc<Known>, settings: Settings, stop: CancellationToken) {
         let first = self.open().await;
         parts.spawn(async move {
             let Some(engine) = self.wait(first, &stop).await else { return };
             self.write_down(&engine.offer());
-            tokio::join!(
-                reconcile::run(store, engine.clone(), settings, stop.clone()),
-                sampler::run(engine, live, known, stop.clone()),
-            );
+            tokio::join!(reconcile::run(store, engine.clone(), settings, stop.clone()), sampler::run(engine, live, known, stop.clone()),);
         });
     }
 

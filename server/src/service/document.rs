@@ -11,7 +11,7 @@ use domain::{
     manifest::{self, Document},
     version::Major,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 /// How often a document is compared anew because somebody else was faster. Only for senders that did not say what they saw.
 const TRIES: u32 = 5;
