@@ -1,11 +1,12 @@
 //! The command line: what can be asked, and the exit code that answers.
 
-use crate::config::Serve;
+use crate::config::{Serve, State};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use client::{Client, Failure};
 use domain::Role;
 use std::{future::Future, io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
+mod access;
 mod apply;
 mod client;
 mod get;
@@ -119,7 +120,7 @@ enum Token {
         #[arg(long, default_value = "admin", value_parser = parse_role)]
         role: Role,
         #[command(flatten)]
-        serve: Serve,
+        state: State,
     },
 }
 
@@ -213,8 +214,8 @@ pub fn run() -> ExitCode {
 fn dispatch(command: Command) -> Result<String, Failure> {
     match command {
         Command::Serve(config) => wait(crate::serve::serve(config)).map(|()| String::new()),
-        Command::Token { command: Token::Create { name, role, serve } } => wait(crate::serve::create_token(serve, name, role)).map(line),
-        Command::Link(config) => wait(crate::serve::create_link(config)).map(line),
+        Command::Token { command: Token::Create { name, role, state } } => wait(access::token(&state, &name, role)),
+        Command::Link(config) => wait(access::link(&config)),
         Command::Apply(asked) => ask(&asked.portal, async |client| apply::apply(client, &asked).await),
         Command::Get { name, portal, format } => ask(&portal, async |client| get::get(client, name.as_deref(), format.output).await),
         Command::Status { name, portal, format } => ask(&portal, async |client| get::status(client, &name, format.output).await),
@@ -235,10 +236,6 @@ fn wait<T>(work: impl Future<Output = anyhow::Result<T>>) -> Result<T, Failure> 
 fn ask<T>(portal: &Portal, work: impl AsyncFnOnce(&Client) -> Result<T, Failure>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::Refused(error.to_string()))?;
     runtime.block_on(async { work(&Client::new(&portal.url, &portal.token)?).await })
-}
-
-fn line(text: String) -> String {
-    text + "\n"
 }
 
 fn parse_role(text: &str) -> Result<Role, &'static str> {
