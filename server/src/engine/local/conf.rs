@@ -30,8 +30,6 @@ pub struct Base<'a> {
     pub settings: &'a Settings,
     /// Bytes of the volume.
     pub storage: u64,
-    /// Extra operating system users that may become any role on the socket.
-    pub users: &'a [String],
 }
 
 /// A value as `postgresql.conf` quotes it.

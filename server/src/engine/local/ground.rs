@@ -53,7 +53,6 @@ impl Ground {
             site,
             settings,
             storage: cluster.spec.storage.get(),
-            users: &self.users,
         };
         vec![
             (site.conf.join("postgresql.conf"), conf::postgresql(&base)),

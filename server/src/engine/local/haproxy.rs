@@ -42,8 +42,8 @@ fn body(place: &Place, rw: u16, ro: u16, routes: &Routes) -> String {
 defaults
     mode tcp
     timeout connect 200ms
-    timeout client 30d
-    timeout server 30d
+    timeout client 24d
+    timeout server 24d
     retries 1
     option clitcpka
     option srvtcpka
@@ -147,7 +147,7 @@ pub async fn route(ground: &Ground, id: ClusterId, rw: u16, ro: u16, routes: &Ro
 }
 
 fn refusal(log: &str, rw: u16, ro: u16) -> Reason {
-    let line = log.lines().rev().find(|line| line.contains("ALERT")).unwrap_or(log).trim();
+    let line = log.lines().find(|line| line.contains("ALERT")).unwrap_or(log).trim();
     let taken = [rw, ro].into_iter().find(|port| !super::ports::is_free(*port));
     match taken {
         Some(port) => Reason::new(

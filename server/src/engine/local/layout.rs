@@ -79,11 +79,6 @@ impl Layout {
         self.root.join("lock")
     }
 
-    /// The data root.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// A few characters that tell this data root from others on the machine.
     pub fn tag(&self) -> String {
         tag(&self.root)

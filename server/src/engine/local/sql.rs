@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use domain::vitals::Sync;
 use serde::Deserialize;
 use sqlx::{
-    AssertSqlSafe, Connection, PgConnection,
+    AssertSqlSafe, ConnectOptions, Connection, PgConnection,
     postgres::{PgConnectOptions, PgSslMode},
 };
 use std::{collections::BTreeMap, io, time::Duration};
@@ -53,6 +53,8 @@ struct Row {
 /// How to reach an instance as a superuser.
 pub fn options(site: &Site, port: u16) -> PgConnectOptions {
     let base = PgConnectOptions::new_without_pgpass().username("postgres").database("postgres").port(port).socket(&site.sockets);
+    // The engine asks the same few questions all the time: nobody wants to read them in the log.
+    let base = base.disable_statement_logging();
     base.ssl_mode(PgSslMode::Disable).application_name("howdah").statement_cache_capacity(0)
 }
 

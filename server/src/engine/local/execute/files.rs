@@ -124,13 +124,15 @@ impl Work<'_> {
         }
     }
 
-    /// Forces the files of a data directory to the disk, also while it is in use.
+    /// Forces the files of a data directory to the disk, also while it is in use: all at once, which is many times faster than file by file.
     pub(super) async fn sync(&self, ordinal: u8) -> Outcome {
         let site = self.site(ordinal);
-        let args = ["-D".to_owned(), site.data.display().to_string(), "--sync-only".to_owned()];
-        if let Err(reason) = self.tool("initdb", &args, &site, Duration::from_secs(600)).await? {
-            return Ok(Err(reason));
-        }
+        let data = site.data.clone();
+        let forced = tokio::task::spawn_blocking(move || -> Result<()> {
+            let folder = fs::File::open(&data).with_context(|| format!("opening {}", data.display()))?;
+            nix::unistd::syncfs(folder).with_context(|| format!("forcing {} to the disk", data.display()))
+        });
+        forced.await.context("forcing files to the disk")??;
         InstanceMark::change(&site, |mark| mark.synced = true)?;
         Ok(Ok(()))
     }
