@@ -93,7 +93,7 @@ impl Private {
         let _ = supervisor.await;
         let held = postmaster.hold().await?;
         drop(users);
-        if let Some(_alone) = lock(&postmaster.users(), FlockArg::LockExclusiveNonblock).ok() {
+        if let Ok(_alone) = lock(&postmaster.users(), FlockArg::LockExclusiveNonblock) {
             postmaster.stop().await.context("the portal's private PostgreSQL does not stop")?;
         }
         drop(held);

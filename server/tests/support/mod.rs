@@ -1,5 +1,6 @@
 //! What test binaries share: a real PostgreSQL that ends with the process, one migrated database per test, and waiting without sleeps.
 #![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used)]
 
 use server::store::Store;
 use sqlx::{Connection, Executor, PgConnection};
@@ -55,6 +56,8 @@ impl Server {
             let user = nix::unistd::User::from_name("postgres").unwrap().expect("a user postgres");
             keeper.uid(user.uid.as_raw()).gid(user.gid.as_raw());
         }
+        // Waited for by nobody: it outlives this process by the moment that cleaning up takes.
+        #[allow(clippy::zombie_processes)]
         let mut child = keeper.spawn().expect("sh");
         let mut said = BufReader::new(child.stdout.take().unwrap());
         let mut folder = String::new();
