@@ -101,12 +101,16 @@ impl Server {
     }
 }
 
-/// The newest PostgreSQL of this machine.
+/// The PostgreSQL to test with: the first of `HOWDAH_POSTGRES`, else the newest of this machine.
 fn bin() -> PathBuf {
-    let all = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(|entry| entry.ok().map(|e| e.path()));
+    let chosen = std::env::var_os("HOWDAH_POSTGRES").unwrap_or_default();
+    let folders = std::env::split_paths(&chosen).filter(|folder| !folder.as_os_str().is_empty()).chain([PathBuf::from("/usr/lib/postgresql")]);
     let number = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()).unwrap_or(0);
-    let newest = all.max_by_key(number).expect("PostgreSQL under /usr/lib/postgresql");
-    newest.join("bin")
+    let newest = |folder: PathBuf| {
+        let children = std::fs::read_dir(&folder).into_iter().flatten().filter_map(|entry| entry.ok().map(|e| e.path()));
+        children.chain([folder]).filter(|place| place.join("bin/initdb").is_file()).max_by_key(number)
+    };
+    folders.filter_map(newest).next().expect("PostgreSQL in HOWDAH_POSTGRES or under /usr/lib/postgresql").join("bin")
 }
 
 fn shared() -> &'static Server {
