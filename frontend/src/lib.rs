@@ -1,4 +1,4 @@
-//! The browser's half of the pages: takes over the HTML that the server rendered. Nothing else.
+//! The browser's half: takes over the page that the server rendered. Nothing else.
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -6,5 +6,6 @@ use wasm_bindgen::prelude::wasm_bindgen;
 #[wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
+    app::api::form::restore_address();
     leptos::mount::hydrate_body(app::App);
 }

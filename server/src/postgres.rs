@@ -11,6 +11,8 @@ pub mod databases;
 pub mod facts;
 pub mod inside;
 pub mod objects;
+#[cfg(test)]
+mod plans;
 pub mod quote;
 pub mod removal;
 pub mod roles;

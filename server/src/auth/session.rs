@@ -69,6 +69,13 @@ fn failed(error: SessionError) -> Error {
 #[derive(Debug, Clone)]
 pub struct Sessions(Store);
 
+impl Sessions {
+    /// Over the rows of this store.
+    pub fn new(store: Store) -> Self {
+        Self(store)
+    }
+}
+
 fn hash(id: &Id) -> access::Hash {
     digest(&id.to_string())
 }

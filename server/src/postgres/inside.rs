@@ -174,7 +174,7 @@ impl Work<'_> {
         let mut connection = connect(self.options, name.as_str(), STATEMENT).await?;
         let extensions: Vec<_> = database.extensions.iter().map(|extension| extension.as_str()).collect();
         let inner = facts::inner(&mut connection, &name.group(Group::Admin), &name.group(Group::Readonly), &extensions).await?;
-        self.all(&mut connection, objects::plan(name, database, &inner)).await;
+        self.all(&mut connection, objects::plan(name, database, &self.cluster.spec.users, &inner)).await;
         sqlx::Connection::close(connection).await
     }
 

@@ -8,7 +8,8 @@ use super::{
     inside::{Step, Subject},
     quote::{ident, qualified},
 };
-use domain::{DatabaseName, ExtensionName, database::Database, name::Group};
+use domain::{DatabaseName, ExtensionName, RoleName, database::Database, name::Group, user::User};
+use std::collections::BTreeMap;
 
 /// Objects named in one statement.
 const CHUNK: usize = 200;
@@ -21,11 +22,11 @@ const LATER: [(char, &str, &[&str], &[&str]); 3] = [
 ];
 
 /// Steps towards the wish, in their order. One that fails stops none of the others.
-pub fn plan(name: &DatabaseName, database: &Database, inner: &Inner) -> Vec<Step> {
+pub fn plan(name: &DatabaseName, database: &Database, users: &BTreeMap<RoleName, User>, inner: &Inner) -> Vec<Step> {
     let missing = database.extensions.iter().filter(|extension| !inner.extensions.contains(extension.as_str()));
     let mut steps: Vec<_> = missing.map(|extension| create_extension(name, extension, inner)).collect();
     let step = |what: &str, sql: Vec<String>| (!sql.is_empty()).then(|| Step::run(Subject::of(name), format!("{what} in {name}"), sql));
-    steps.extend(step("grant rights to schemas", schemas(name, inner)));
+    steps.extend(step("grant rights to schemas", schemas(name, users, inner)));
     steps.extend(step("grant rights to what is made later", later(name, inner)));
     steps.extend(step("grant rights to tables", objects(name, inner)));
     steps
@@ -42,13 +43,15 @@ fn create_extension(name: &DatabaseName, extension: &ExtensionName, inner: &Inne
     Step::run(Subject::of(name), what, [format!("create extension if not exists {}{schema} cascade", ident(extension.as_str()))])
 }
 
-fn schemas(name: &DatabaseName, inner: &Inner) -> Vec<String> {
+fn schemas(name: &DatabaseName, users: &BTreeMap<RoleName, User>, inner: &Inner) -> Vec<String> {
     let (admin, readonly) = (name.group(Group::Admin), name.group(Group::Readonly));
     let mut sql = Vec::new();
     for (schema, found) in &inner.schemas {
-        let takes_over = schema == "public" && found.owner != admin;
+        // What an admin made belongs to all admins, also when that one is an admin no longer.
+        let of_an_admin = inner.creators.contains(&found.owner) || users.keys().any(|user| user.as_str() == found.owner);
+        let takes_over = found.owner != admin && (schema == "public" || of_an_admin);
         if takes_over {
-            sql.push(format!("alter schema public owner to {}", ident(&admin)));
+            sql.push(format!("alter schema {} owner to {}", ident(schema), ident(&admin)));
         }
         if !found.admin && !takes_over {
             sql.push(format!("grant all on schema {} to {}", ident(schema), ident(&admin)));

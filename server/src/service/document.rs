@@ -71,7 +71,7 @@ async fn keep_new(service: &Service, found: &Cluster, sent: &mut Passwords) -> R
     }
     let stored = credentials::verifiers(&service.store, found.id).await?;
     let all = std::mem::take(sent);
-    let same = move |user: &RoleName, password: &SecretString| stored.get(user).is_some_and(|v| secret::verifies(password.expose_secret(), &v.scram));
+    let same = move |user: &RoleName, password: &SecretString| stored.get(user).is_some_and(|v| secret::verifies(password, &v.scram));
     let differ = move || all.into_iter().filter(|(user, password)| !same(user, password)).collect::<Passwords>();
     *sent = tokio::task::spawn_blocking(differ).await.map_err(|e| incident(&e))?;
     Ok(sent.keys().filter(|user| found.spec.users.contains_key(*user)).cloned().collect())

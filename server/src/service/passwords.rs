@@ -47,6 +47,6 @@ type Made = (RoleName, Verifier, Option<SecretString>);
 fn make((name, version, sent): (RoleName, u32, Option<SecretString>)) -> Made {
     let generated = sent.is_none();
     let password = sent.unwrap_or_else(secret::password);
-    let scram = secret::scram_verifier(password.expose_secret());
+    let scram = secret::scram_verifier(&password);
     (name, Verifier { version, scram }, generated.then_some(password))
 }
