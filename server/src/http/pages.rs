@@ -41,10 +41,15 @@ pub(super) fn router(shell: &Shell) -> Router {
     let functions = server_fn_paths().map(|(path, _)| path.to_owned()).collect();
     let listing = given.clone();
     let (paths, _) = generate_route_list_with_exclusions_and_ssg_and_context(app::shell, Some(functions), move || listing.provide(None));
-    let (here, call, miss) = (given.clone(), given.clone(), given);
+    let (here, call, back, miss) = (given.clone(), given.clone(), given.clone(), given);
+    // A plain form that was refused is answered with its page again.
+    let refused = move |request, next| {
+        let given = back.clone();
+        form::give_back(move || given.provide_here(), request, next)
+    };
     Router::new()
         .leptos_routes_with_context(&options, paths, move || here.provide_here(), app::shell)
-        .route("/api/{*function}", any(move |request: Request| function(call.clone(), request)))
+        .route("/api/{*function}", any(move |request: Request| function(call.clone(), request)).layer(middleware::from_fn(refused)))
         .fallback(move |request: Request| not_found(miss.clone(), request))
         .with_state(options)
         .layer(middleware::from_fn(guard::signed_in))
@@ -94,7 +99,7 @@ fn asset_paths() -> AssetPaths {
 }
 
 async fn function(given: Given, request: Request) -> Response {
-    form::respond(request, move || given.provide_here()).await
+    leptos_axum::handle_server_fns_with_context(move || given.provide_here(), request).await.into_response()
 }
 
 /// The page that says that there is no such page.

@@ -64,9 +64,11 @@ async fn submit_new(portal: &SharedPortal, actor: &Actor, id: ClusterId, spec: S
         let command = Command::Create { id, project: actor.project, name: name.clone(), spec: Box::new(spec.clone()) };
         match portal.submit(actor, command, Passwords::new()).await {
             Ok(_) => return Ok(()),
-            Err(Error::Conflict(Conflict::NameTaken(what))) if !what.contains("uuid") => {
+            // The uuid is taken, not the name: no other name would help.
+            Err(Error::Conflict(Conflict::NameTaken(what))) if what.contains("uuid") => return Err(Error::from(Conflict::NameTaken(what)).into()),
+            // A cluster on its way out holds its name as well; whether it is listed is not for this to know.
+            Err(Error::Conflict(Conflict::NameTaken(_) | Conflict::InUse(_))) => {
                 taken.extend(portal.clusters(actor).await?.into_iter().map(|cluster| cluster.name));
-                // Also a cluster that is not listed any more can hold its name.
                 taken.insert(name);
             }
             Err(error) => return Err(Problem::from(error).with_names(wish::rename)),

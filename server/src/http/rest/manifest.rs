@@ -13,7 +13,7 @@ use domain::{Accepted, Action, Actor, event::Event};
 use serde::Serialize;
 
 /// Events of a page, unless asked for otherwise, and at most.
-const EVENTS: (u32, u32) = (100, 1000);
+const EVENTS: (u32, u32) = (100, 500);
 
 #[derive(Serialize)]
 struct Outcome {

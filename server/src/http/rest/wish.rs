@@ -135,6 +135,7 @@ pub fn rename(field: &str) -> String {
         "storage" => "disk_size",
         "memory" => "ram",
         "title" => "name",
+        "storageClass" => "storage_class",
         other => other,
     };
     renamed.to_owned()
