@@ -132,9 +132,10 @@ impl Replica {
     }
 }
 
-/// The number in an instance's name, as in `orders-2`.
+/// The number in the name by which an instance follows its primary: `orders-2`, or, where the name must also do for a slot, `howdah_2`.
 fn ordinal(cluster: &Cluster, instance: &str) -> Option<u8> {
-    instance.strip_prefix(cluster.name.as_str())?.strip_prefix('-')?.parse().ok()
+    let own = instance.strip_prefix(cluster.name.as_str()).and_then(|rest| rest.strip_prefix('-'));
+    own.or_else(|| instance.strip_prefix("howdah_"))?.parse().ok()
 }
 
 /// Null: in recovery. A replica that has not reported yet is left out, and of two connections of one replica the one that reported last counts.

@@ -8,25 +8,29 @@ use super::{
 };
 use crate::{
     engine::EngineError,
-    postgres::inside,
     store::{
-        StoreError, clusters, credentials,
+        StoreError, clusters,
         due::{self, Claim},
+        events::NewEvent,
     },
 };
-use anyhow::anyhow;
 use domain::{
     Cluster, Phase, Status, Timestamp,
     observed::{Inside, Observed, Progress, Seen},
-    spec::Power,
     status::Reason,
 };
-use std::{future::Future, time::Duration};
+use look::{look, within};
+use std::time::Duration;
 use tokio::{
     sync::watch,
-    time::{Instant, timeout},
+    time::{Instant, MissedTickBehavior, interval},
 };
 use tracing::{info, warn};
+
+mod look;
+
+/// How often a step that takes long shows what it has come to.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// How a pass ended. The words are those of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,140 +51,190 @@ pub(super) enum Ended {
     Lost,
 }
 
+/// How a call of the engine ended.
+enum Step {
+    Done(Result<Progress, EngineError>),
+    /// Cut off, since the cluster was deleted meanwhile.
+    Overtaken,
+    /// The lease went to somebody else.
+    Lost,
+}
+
 /// One pass. `news` fires when the row changed, our own writes included.
-pub(super) async fn run(context: &Context, claim: &mut Claim, primaries: &Primaries, mut news: watch::Receiver<()>) -> Result<Ended, StoreError> {
-    let started = Instant::now();
-    let mut inside: Option<(u64, Inside)> = None;
-    let mut round = 0;
-    loop {
-        round += 1;
-        if news.has_changed().unwrap_or(false) {
-            news.mark_unchanged();
-            match clusters::get(&context.store, claim.cluster.id).await {
-                Ok(fresh) => claim.cluster = fresh,
-                Err(StoreError::NotFound) => return Ok(Ended::Lost),
-                Err(error) => return Err(error),
+pub(super) async fn run(context: &Context, claim: &mut Claim, primaries: &Primaries, news: watch::Receiver<()>) -> Result<Ended, StoreError> {
+    let doing = Reason::new("TakenUp", "The wish is being applied.");
+    Pass { context, claim, primaries, news, inside: None, doing }.run().await
+}
+
+struct Pass<'a> {
+    context: &'a Context,
+    claim: &'a mut Claim,
+    primaries: &'a Primaries,
+    news: watch::Receiver<()>,
+    /// What was last seen inside PostgreSQL, and for which generation.
+    inside: Option<(u64, Inside)>,
+    /// What the engine said last that it does.
+    doing: Reason,
+}
+
+impl Pass<'_> {
+    async fn run(mut self) -> Result<Ended, StoreError> {
+        let started = Instant::now();
+        for round in 1.. {
+            if !self.read_again().await? {
+                break;
+            }
+            let step = match self.step().await? {
+                Step::Done(step) => step,
+                Step::Overtaken => continue,
+                Step::Lost => break,
+            };
+            let (progress, failed) = self.progress(step);
+            let (store, worker) = (&self.context.store, self.context.worker);
+            if self.claim.cluster.deleted_at.is_some() && progress == Progress::Settled {
+                info!(cluster.id = %self.claim.cluster.id, cluster.name = %self.claim.cluster.name, "a deleted cluster is gone");
+                return Ok(if due::forget(store, worker, self.claim).await? { Ended::Gone } else { Ended::Lost });
+            }
+            let moved = matches!(progress, Progress::Moved(_)) && started.elapsed() < self.context.settings.pass && round < self.context.settings.rounds;
+            // While moving, one look inside is enough for each generation: connecting costs more than most steps.
+            let generation = self.claim.cluster.generation;
+            let reuse = self.inside.take().filter(|(seen_for, _)| moved && *seen_for == generation);
+            let seen = look(self.context, &self.claim.cluster, reuse.map(|(_, inside)| inside)).await;
+            self.inside = seen.inside.known().cloned().map(|inside| (generation, inside));
+            if moved {
+                if !self.show(&seen, &progress).await? {
+                    break;
+                }
+                continue;
+            }
+            let (status, news) = self.derive(&seen, &progress);
+            let (ended, next) = after(self.context, self.claim, &status, &progress, failed);
+            let ours = match ended {
+                Ended::Failed => due::postpone(store, worker, self.claim, &status, &news, next).await?,
+                _ => due::settle(store, worker, self.claim, &status, &news, next).await?,
+            };
+            return Ok(if ours { ended } else { Ended::Lost });
+        }
+        Ok(Ended::Lost)
+    }
+
+    /// Takes up what was saved since the last look, if something was. False: the row is gone.
+    async fn read_again(&mut self) -> Result<bool, StoreError> {
+        if !self.news.has_changed().unwrap_or(false) {
+            return Ok(true);
+        }
+        self.news.mark_unchanged();
+        match clusters::get(&self.context.store, self.claim.cluster.id).await {
+            Ok(fresh) => self.claim.cluster = fresh,
+            Err(StoreError::NotFound) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    /// The engine's part of a round, cut off past its deadline. What takes long shows every second what it has come to.
+    async fn step(&mut self) -> Result<Step, StoreError> {
+        let (context, wish) = (self.context, self.claim.cluster.clone());
+        let call = async {
+            match wish.deleted_at {
+                None => within(context.settings.converge, "a step", context.engine.converge(&wish)).await,
+                Some(_) => within(context.settings.converge, "taking it away", context.engine.remove(&wish)).await,
+            }
+        };
+        tokio::pin!(call);
+        let mut glances = interval(GLANCE);
+        glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut newer = false;
+        loop {
+            tokio::select! {
+                done = &mut call => {
+                    if newer {
+                        self.news.mark_changed();
+                    }
+                    return Ok(Step::Done(done));
+                }
+                Ok(()) = self.news.changed() => match clusters::get(&context.store, wish.id).await {
+                    Ok(fresh) if fresh.generation == wish.generation => {}
+                    // Only a deletion is worth dropping a step half-way; any other wish is taken up when it is done.
+                    Ok(Cluster { deleted_at: None, .. }) | Err(StoreError::Database(_) | StoreError::Constraint(_)) => newer = true,
+                    Ok(_) | Err(StoreError::NotFound) => {
+                        self.news.mark_changed();
+                        return Ok(Step::Overtaken);
+                    }
+                },
+                _ = glances.tick(), if !reached(&wish, &self.claim.cluster.status) => {
+                    // The call goes on meanwhile: its time must not be spent on a glance.
+                    let glance = self.glance(&wish);
+                    tokio::select! {
+                        done = &mut call => return Ok(Step::Done(done)),
+                        ours = glance => if !ours? { return Ok(Step::Lost) },
+                    }
+                }
             }
         }
-        let cluster = &claim.cluster;
-        let step = match step(context, cluster, &mut news).await {
-            Some(step) => step,
-            None => continue,
+    }
+
+    /// Shows how far a step under way has come. False: the lease is not ours any more.
+    async fn glance(&mut self, wish: &Cluster) -> Result<bool, StoreError> {
+        let inside = self.inside.as_ref().map_or_else(|| Seen::Unknown("No instance was asked yet.".into()), |(_, inside)| Seen::Known(inside.clone()));
+        let seen = match within(GLANCE, "a glance", self.context.engine.observe(wish)).await {
+            Ok(seen) => Observed { inside, ..seen },
+            Err(_) => return Ok(true),
         };
-        let (progress, failed) = match step {
-            Ok(progress) => (progress, false),
-            Err(EngineError::Blocked(reason)) => (Progress::Blocked(reason), false),
-            Err(EngineError::Retry(error)) => {
-                warn!(cluster.id = %cluster.id, cluster.name = %cluster.name, error = format!("{error:#}"), "a pass failed");
-                (Progress::Working(Reason::new("Retrying", format!("{error:#}. It is tried again by itself."))), true)
-            }
-        };
-        if cluster.deleted_at.is_some() && progress == Progress::Settled {
-            info!(cluster.id = %cluster.id, cluster.name = %cluster.name, "a deleted cluster is gone");
-            return Ok(if due::forget(&context.store, context.worker, claim).await? { Ended::Gone } else { Ended::Lost });
-        }
-        let moved = matches!(progress, Progress::Moved(_)) && started.elapsed() < context.settings.pass && round < context.settings.rounds;
-        // While moving, one look inside is enough for each generation: connecting costs more than most steps.
-        let reuse = inside.take().filter(|(generation, _)| moved && *generation == cluster.generation);
-        let seen = look(context, cluster, reuse.map(|(_, inside)| inside)).await;
-        inside = seen.inside.known().cloned().map(|inside| (cluster.generation, inside));
-        let status = Status::derive(cluster, &seen, &progress, Timestamp::now());
-        let events = events::between(cluster, primaries.last(cluster.id).as_deref(), &status);
+        self.show(&seen, &Progress::Working(self.doing.clone())).await
+    }
+
+    /// Writes a status in mid-pass. False: the lease is not ours any more.
+    async fn show(&mut self, seen: &Observed, progress: &Progress) -> Result<bool, StoreError> {
+        let (status, news) = self.derive(seen, progress);
+        let ours = due::progress(&self.context.store, self.context.worker, self.claim, &status, &news).await?;
+        self.claim.cluster.status = status;
+        Ok(ours)
+    }
+
+    fn derive(&self, seen: &Observed, progress: &Progress) -> (Status, Vec<NewEvent>) {
+        let cluster = &self.claim.cluster;
+        let status = Status::derive(cluster, seen, progress, Timestamp::now());
+        let news = events::between(cluster, self.primaries.last(cluster.id).as_deref(), &status);
         if let Some(primary) = status.primary() {
-            primaries.saw(cluster.id, &primary.name);
+            self.primaries.saw(cluster.id, &primary.name);
         }
         if status.phase != cluster.status.phase {
             info!(cluster.id = %cluster.id, cluster.name = %cluster.name, phase = ?status.phase, generation = status.generation, "phase");
         }
-        if moved {
-            if !due::progress(&context.store, context.worker, claim, &status, &events).await? {
-                return Ok(Ended::Lost);
-            }
-            claim.cluster.status = status;
-            continue;
-        }
-        let (ended, next) = after(context, claim, &status, &progress, failed);
-        let ours = match ended {
-            Ended::Failed => due::postpone(&context.store, context.worker, claim, &status, &events, next).await?,
-            _ => due::settle(&context.store, context.worker, claim, &status, &events, next).await?,
-        };
-        return Ok(if ours { ended } else { Ended::Lost });
+        (status, news)
     }
-}
 
-/// The engine's part of a round, cut off past its deadline. None: cut off because the cluster was deleted meanwhile.
-async fn step(context: &Context, cluster: &Cluster, news: &mut watch::Receiver<()>) -> Option<Result<Progress, EngineError>> {
-    let limit = context.settings.converge;
-    if cluster.deleted_at.is_some() {
-        return Some(within(limit, "taking it away", context.engine.remove(cluster)).await);
-    }
-    let converge = within(limit, "a step", context.engine.converge(cluster));
-    tokio::pin!(converge);
-    loop {
-        tokio::select! {
-            done = &mut converge => return Some(done),
-            Ok(()) = news.changed() => {
-                let fresh = clusters::get(&context.store, cluster.id).await;
-                if matches!(&fresh, Ok(fresh) if fresh.generation == cluster.generation) {
-                    continue;
+    /// What a call of the engine comes to; true: it failed.
+    fn progress(&mut self, step: Result<Progress, EngineError>) -> (Progress, bool) {
+        match step {
+            Ok(progress) => {
+                if let Progress::Moved(reason) | Progress::Working(reason) = &progress {
+                    self.doing = reason.clone();
                 }
-                // Taken up at the top of the next round. Only a deletion is worth dropping a step half-way.
-                news.mark_changed();
-                let deleted = matches!(fresh, Ok(Cluster { deleted_at: Some(_), .. }) | Err(StoreError::NotFound));
-                return if deleted { None } else { Some(converge.await) };
+                (progress, false)
+            }
+            Err(EngineError::Blocked(reason)) => (Progress::Blocked(reason), false),
+            Err(EngineError::Retry(error)) => {
+                let cluster = &self.claim.cluster;
+                warn!(cluster.id = %cluster.id, cluster.name = %cluster.name, error = format!("{error:#}"), "a pass failed");
+                (Progress::Working(Reason::new("Retrying", format!("{error:#}. It is tried again by itself."))), true)
             }
         }
     }
 }
 
-/// What is there, inside PostgreSQL included. `inside`: what was just seen there.
-async fn look(context: &Context, cluster: &Cluster, inside: Option<Inside>) -> Observed {
-    let mut seen = within(context.settings.look, "looking", context.engine.observe(cluster)).await.unwrap_or_else(|error| Observed {
-        instances: Seen::Unknown(error.to_string()),
-        endpoints: Vec::new(),
-        inside: Seen::Unknown("The cluster itself could not be seen.".into()),
-        notes: Vec::new(),
-    });
-    if cluster.deleted_at.is_none() && cluster.spec.power == Power::On {
-        seen.inside = match inside {
-            Some(inside) => Seen::Known(inside),
-            None => look_inside(context, cluster).await,
-        };
-    }
-    seen
-}
-
-async fn look_inside(context: &Context, cluster: &Cluster) -> Seen<Inside> {
-    let limit = context.settings.look;
-    let options = match within(limit, "finding the primary", context.engine.primary(cluster)).await {
-        Ok(Some(options)) => options,
-        Ok(None) => return Seen::Unknown("No instance accepts writes yet.".into()),
-        Err(error) => return Seen::Unknown(error.to_string()),
-    };
-    let verifiers = match credentials::verifiers(&context.store, cluster.id).await {
-        Ok(verifiers) => verifiers,
-        Err(error) => {
-            warn!(cluster.id = %cluster.id, %error, "no verifiers of passwords");
-            return Seen::Unknown("The portal cannot reach its own database just now.".into());
-        }
-    };
-    timeout(limit, inside::converge(&options, cluster, &verifiers))
-        .await
-        .unwrap_or_else(|_| Seen::Unknown(format!("PostgreSQL did not finish users and databases within {} s.", limit.as_secs())))
-}
-
-async fn within<T>(limit: Duration, what: &str, call: impl Future<Output = Result<T, EngineError>>) -> Result<T, EngineError> {
-    timeout(limit, call).await.unwrap_or_else(|_| Err(anyhow!("{what} took longer than {} s and was cut off", limit.as_secs()).into()))
+fn reached(cluster: &Cluster, status: &Status) -> bool {
+    status.generation == cluster.generation && matches!(status.phase, Phase::Ready | Phase::Paused)
 }
 
 /// What the pass counts as, and when to look again.
 fn after(context: &Context, claim: &Claim, status: &Status, progress: &Progress, failed: bool) -> (Ended, Duration) {
     let settings = &context.settings;
     let later = |most| (Ended::Failed, backoff(claim.attempts.saturating_add(1), most, rand::random()));
-    let reached = status.generation == claim.cluster.generation && matches!(status.phase, Phase::Ready | Phase::Paused);
     match progress {
         _ if failed => later(settings.backoff),
-        Progress::Settled if reached => (Ended::Settled, settings.settled),
+        Progress::Settled if reached(&claim.cluster, status) => (Ended::Settled, settings.settled),
         // The engine has nothing to do, and yet something is missing: a user that PostgreSQL refuses, an instance that was not seen.
         Progress::Settled => later(settings.settled),
         Progress::Blocked(_) => (Ended::Blocked, settings.settled),
