@@ -6,7 +6,6 @@ use client::{Client, Failure};
 use domain::Role;
 use std::{future::Future, io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
-mod access;
 mod apply;
 mod client;
 mod get;
@@ -46,7 +45,7 @@ enum Command {
     },
     /// Print a fresh sign-in link, on the machine of the portal
     #[command(after_help = "Example:\n  howdah link --data ~/howdah")]
-    Link(Serve),
+    Link(State),
     /// Make a cluster what a Postgres document says; creates it if there is none of its name
     #[command(
         after_help = "Examples:\n  howdah apply -f orders.yaml\n  howdah apply -f orders.yaml --dry-run\n  cat orders.yaml | howdah apply -f - --wait --timeout 2m"
@@ -214,8 +213,8 @@ pub fn run() -> ExitCode {
 fn dispatch(command: Command) -> Result<String, Failure> {
     match command {
         Command::Serve(config) => wait(crate::serve::serve(config)).map(|()| String::new()),
-        Command::Token { command: Token::Create { name, role, state } } => wait(access::token(&state, &name, role)),
-        Command::Link(config) => wait(access::link(&config)),
+        Command::Token { command: Token::Create { name, role, state } } => wait(crate::serve::create_token(state, name, role)).map(line),
+        Command::Link(state) => wait(crate::serve::create_link(state)).map(line),
         Command::Apply(asked) => ask(&asked.portal, async |client| apply::apply(client, &asked).await),
         Command::Get { name, portal, format } => ask(&portal, async |client| get::get(client, name.as_deref(), format.output).await),
         Command::Status { name, portal, format } => ask(&portal, async |client| get::status(client, &name, format.output).await),
@@ -237,6 +236,10 @@ fn ask<T>(portal: &Portal, work: impl AsyncFnOnce(&Client) -> Result<T, Failure>
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::Refused(error.to_string()))?;
     let client = Client::new(&portal.url, portal.token.as_deref().unwrap_or_default())?;
     runtime.block_on(work(&client))
+}
+
+fn line(text: String) -> String {
+    text + "\n"
 }
 
 fn parse_role(text: &str) -> Result<Role, &'static str> {

@@ -43,10 +43,9 @@ pub fn build(variant: Variant) -> Result<PathBuf> {
     let mut command = cargo();
     command.args(["build", "--package", "frontend", "--lib", "--target", TRIPLE]);
     command.args(["--profile", variant.profile()]);
-    // A Rust without the prebuilt wasm library (Debian's): `./dev` sets this after installing the library's source.
+    // A Rust without the prebuilt wasm library (Debian's): `./dev` sets this, and RUSTC_BOOTSTRAP, after installing the library's source.
     if let Some(linker) = env::var_os("HOWDAH_WASM_BUILD_STD") {
         command.arg("-Zbuild-std=std,panic_abort");
-        command.env("RUSTC_BOOTSTRAP", "1");
         command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
     }
     run(&mut command)?;

@@ -24,11 +24,11 @@ const RULES: [Rule; 12] = [
     },
     Rule {
         place: "app/src/",
-        never: &["sqlx::", "kube::", "tokio::", "server::", "axum::Router", "axum::routing", "std::fs"],
+        never: &["sqlx::", "kube::", "tokio::", "axum::Router", "axum::routing", "std::fs"],
         why: "pages know the Portal, not what is behind it",
     },
-    Rule { place: "app/src/component", never: &["crate::api", "crate::page"], why: "pages fetch, components draw" },
-    Rule { place: "frontend/src/", never: &["domain::", "server::"], why: "the browser's half only hydrates" },
+    Rule { place: "app/src/component", never: &["crate::page", "ServerAction", "Resource::new", "EventSource"], why: "pages fetch, components draw" },
+    Rule { place: "frontend/src/", never: &["domain::", "view!", "fetch"], why: "the browser's half only hydrates" },
     Rule { place: "server/src/http", never: &["crate::store", "crate::engine", "crate::reconcile", "crate::postgres"], why: "adapters ask the service" },
     Rule { place: "server/src/service", never: &["crate::http", "crate::reconcile", "crate::postgres"], why: "a wish is saved, and made real elsewhere" },
     Rule {
