@@ -6,6 +6,7 @@ use leptos::prelude::*;
 pub mod cluster;
 pub mod clusters;
 pub mod create;
+pub mod creating;
 pub mod data;
 pub mod overview;
 pub mod settings;
