@@ -15,6 +15,8 @@ use domain::{
 use futures::stream::{self, BoxStream, StreamExt};
 use std::sync::{Mutex, PoisonError};
 
+pub mod sample;
+
 /// Clusters in memory. Nothing becomes of a wish unless the test says so.
 #[derive(Default)]
 pub struct FakePortal {

@@ -1,0 +1,3 @@
+//! How to connect.
+
+pub mod snippet;

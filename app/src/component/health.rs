@@ -1,0 +1,3 @@
+//! How a cluster is.
+
+pub mod rows;

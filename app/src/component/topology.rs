@@ -1,0 +1,3 @@
+//! The live topology.
+
+pub mod model;
