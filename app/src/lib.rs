@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod component;
+pub mod draft;
 #[cfg(feature = "ssr")]
 pub mod fake;
 pub mod link;
