@@ -1,8 +1,8 @@
 //! What health shows, as words: conditions of the reconciler and measurements, each with its evidence. Pure.
 
-use super::super::{
+use super::super::topology::{
+    model::{seconds, worst},
     tone::Tone,
-    topology::model::{seconds, worst},
 };
 use domain::{
     Cluster, Timestamp,

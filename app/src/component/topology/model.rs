@@ -1,6 +1,6 @@
 //! What the topology shows, as words: from a cluster and its last measurement to nodes and wires. Pure.
 
-use super::super::tone::Tone;
+use super::tone::Tone;
 use domain::{
     Cluster,
     quantity::human,
