@@ -1,6 +1,23 @@
 //! What pages are drawn from: takes props, never fetches.
 
+pub mod basic;
+pub mod choice;
+pub mod code;
 pub mod connect;
+pub mod dialog;
+pub mod events;
+pub mod field;
 pub mod health;
-pub mod tone;
+pub mod status;
+pub mod steps;
+pub mod time;
 pub mod topology;
+
+pub use basic::{card, empty, icon, kv, menu, note, refused, savebar, section_error, spinning, toast};
+pub use choice::{Choice, check, choice, seg, switch};
+pub use code::{code, copy};
+pub use dialog::{Dialog, dialog_path};
+pub use field::{Area, Field, error_line, form_errors, submit};
+pub use status::{cluster_pill, cluster_status, look, pill, status};
+pub use steps::{Step, steps};
+pub use time::{ago, since};

@@ -1,8 +1,46 @@
 //! The `Postgres` resource: the declarative face of a cluster. Same document in, same document out.
 
-use crate::{Cluster, ClusterName, Command, Error, ProjectId, Spec, name::RoleName, version::Major};
-use std::collections::BTreeMap;
+use crate::{
+    Change, Cluster, ClusterName, Command, DatabaseName, Error, ProjectId, Spec,
+    error::FieldError,
+    name::{Description, RoleName, Title},
+    spec::Power,
+    topology::Topology,
+    version::Major,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
+
+mod print;
+#[cfg(feature = "yaml")]
+mod read;
+#[cfg(feature = "yaml")]
+mod value;
+
+pub use print::{print, print_spec};
+
+/// `apiVersion` of the resource.
+pub const API_VERSION: &str = "apps.cozystack.io/v1alpha1";
+/// `kind` of the resource.
+pub const KIND: &str = "Postgres";
+
+/// Annotations by which a document says what the resource has no field for.
+pub mod annotation {
+    /// Databases that may be dropped with their data: names, separated by commas.
+    pub const ALLOW_DROP: &str = "howdah.dev/allow-drop";
+    /// What people call the cluster, where that is not its name.
+    pub const TITLE: &str = "howdah.dev/title";
+    /// Free text about the cluster.
+    pub const DESCRIPTION: &str = "howdah.dev/description";
+    /// `standalone` or `replicated`, where the number of instances does not tell.
+    pub const TOPOLOGY: &str = "howdah.dev/topology";
+    /// `required`: writes wait for the quorum. Else it heals itself.
+    pub const DURABILITY: &str = "howdah.dev/durability";
+    /// `on` or `off`.
+    pub const POWER: &str = "howdah.dev/power";
+    /// Followed by a database's name: the user that owns it.
+    pub const OWNER: &str = "howdah.dev/owner.";
+}
 
 /// A document that was read and understood.
 #[derive(Clone, PartialEq)]
@@ -11,23 +49,37 @@ pub struct Document {
     pub name: ClusterName,
     /// The wish. Its ids are nil until [`Document::command`] gives them.
     pub spec: Spec,
-    /// `version` was given; else the newest is meant, or the one that is there.
-    pub has_version: bool,
+    /// What the document leaves open, and the cluster that is there decides.
+    pub open: Open,
     /// `howdah.dev/allow-drop`.
-    pub allow_drop: std::collections::BTreeSet<crate::DatabaseName>,
+    pub allow_drop: BTreeSet<DatabaseName>,
     /// Passwords in clear, by user. The caller turns them into verifiers and drops them.
     pub passwords: BTreeMap<RoleName, String>,
 }
 
-/// Reads a document, YAML or JSON. Errors are placed at the field, or at `line N`.
-#[cfg(feature = "yaml")]
-pub fn parse(_text: &str) -> Result<Document, Error> {
-    Err(Error::invalid("line 1", "not read yet"))
+/// Which parts a document does not speak of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Open {
+    /// No `spec.version`: the newest, or the one that is there.
+    pub version: bool,
+    /// No `metadata.labels`.
+    pub labels: bool,
+    /// The title, if given.
+    pub title: Option<Title>,
+    /// The description, if given.
+    pub description: Option<Description>,
+    /// The power, if given.
+    pub power: Option<Power>,
+    /// The topology, if given.
+    pub topology: Option<Topology>,
+    /// Owners of databases, as far as given.
+    pub owners: BTreeMap<DatabaseName, RoleName>,
 }
 
-/// Prints the document of a cluster as YAML. Passwords are never in it.
-pub fn print(_cluster: &Cluster) -> String {
-    String::new()
+/// Reads a document, YAML or JSON. Errors are placed at the field (`spec.quorum.maxSyncReplicas`, with its line in the message), or at `line N`.
+#[cfg(feature = "yaml")]
+pub fn parse(text: &str) -> Result<Document, Error> {
+    read::document(text)
 }
 
 impl Document {
@@ -39,9 +91,65 @@ impl Document {
         project: ProjectId,
         expected: Option<u64>,
         newest: Major,
-        fresh: impl FnMut() -> Uuid,
+        mut fresh: impl FnMut() -> Uuid,
     ) -> Result<(Command, Vec<String>), Error> {
-        let _ = (found, project, expected, newest, fresh);
-        Err(Error::NotFound)
+        let mut spec = self.wish(found.map(|cluster| &cluster.spec), newest);
+        spec.users.values_mut().for_each(|user| user.id = fresh());
+        spec.databases.values_mut().for_each(|database| database.id = fresh());
+        let errors: Vec<_> = spec.check().into_iter().map(in_document).collect();
+        if !errors.is_empty() {
+            return Err(Error::Invalid(errors));
+        }
+        let Some(cluster) = found else {
+            let id = crate::ClusterId(fresh());
+            return Ok((Command::Create { id, project, name: self.name.clone(), spec: Box::new(spec) }, Vec::new()));
+        };
+        if cluster.name != self.name {
+            return Err(Error::invalid("metadata.name", format!("This cluster is {}; a cluster's name never changes.", cluster.name)));
+        }
+        let change = Change::Replace { spec: Box::new(spec), allow_drop: self.allow_drop.clone() };
+        let next = cluster.change(expected, vec![change.clone()], cluster.updated_at).map_err(|error| match error {
+            Error::Invalid(errors) => Error::Invalid(errors.into_iter().map(in_document).collect()),
+            other => other,
+        })?;
+        Ok((Command::Change { id: cluster.id, expected, changes: vec![change] }, cluster.spec.cost(&next.spec)))
     }
+
+    /// The wish, with what the document leaves open taken from the one before.
+    fn wish(&self, before: Option<&Spec>, newest: Major) -> Spec {
+        let mut spec = self.spec.clone();
+        let open = &self.open;
+        if open.version {
+            spec.version = before.map_or(newest, |b| b.version);
+        }
+        if open.labels {
+            spec.labels = before.map(|b| b.labels.clone()).unwrap_or_default();
+        }
+        spec.title = open.title.clone().or(before.map(|b| b.title.clone())).unwrap_or(self.name.clone().into());
+        spec.description = open.description.clone().or(before.map(|b| b.description.clone())).unwrap_or_default();
+        spec.power = open.power.or(before.map(|b| b.power)).unwrap_or_default();
+        spec.topology = open.topology.unwrap_or(Topology::for_instances(spec.instances));
+        for (name, database) in &mut spec.databases {
+            let kept = before.and_then(|b| b.databases.get(name)).and_then(|b| b.owner.clone());
+            database.owner = open.owners.get(name).cloned().or(kept.filter(|owner| spec.users.contains_key(owner)));
+        }
+        spec
+    }
+}
+
+/// The field of the document that a rule of the wish is about.
+fn in_document(error: FieldError) -> FieldError {
+    let field = match error.field.as_str() {
+        "instances" => "spec.replicas".into(),
+        "storage" | "size" => "spec.size".into(),
+        "cpu" | "memory" => format!("spec.resources.{}", error.field),
+        "storage_class" | "storageClass" => "spec.storageClass".into(),
+        "quorum.min" => "spec.quorum.minSyncReplicas".into(),
+        "quorum.max" | "sync_replica_number" => "spec.quorum.maxSyncReplicas".into(),
+        field if field.starts_with("labels") => format!("metadata.{field}"),
+        field if field.starts_with("parameters") => format!("spec.postgresql.{field}"),
+        field if field.starts_with("spec.") || field.starts_with("metadata.") => field.into(),
+        field => format!("spec.{field}"),
+    };
+    FieldError { field, ..error }
 }

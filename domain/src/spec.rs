@@ -43,6 +43,19 @@ pub struct Switchover {
     pub serial: u32,
 }
 
+/// What is said about backups while none are taken: kept as it was written, so that a document comes out as it went in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    /// Cron, six fields.
+    pub schedule: Option<String>,
+    /// As in `30d`.
+    pub retention_policy: Option<String>,
+    /// As in `s3://bucket/path`.
+    pub destination_path: Option<String>,
+    /// Address of the object store.
+    pub endpoint_url: Option<String>,
+}
+
 /// What a cluster shall be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
@@ -91,6 +104,9 @@ pub struct Spec {
     /// Server parameters.
     #[serde(default)]
     pub parameters: Parameters,
+    /// Words about backups.
+    #[serde(default)]
+    pub backup: Backup,
 }
 
 impl Spec {
@@ -114,6 +130,7 @@ impl Spec {
             users: BTreeMap::new(),
             databases: BTreeMap::new(),
             parameters: Parameters::default(),
+            backup: Backup::default(),
         }
     }
 

@@ -1,27 +1,28 @@
 //! Server functions of the pages of one cluster: looking at it, and the one path that every change of it takes.
 
+// The macro makes a public struct of each function, whose fields are its documented arguments.
+#![allow(missing_docs)]
+
 use super::ApiError;
-use domain::{Cluster, ClusterId, Error, event::Event, offer::Offer, vitals::Vitals};
-use leptos::{prelude::*, server, server_fn::codec::GetUrl};
+use domain::{ClusterId, event::Event, offer::Offer, vitals::Vitals};
+use leptos::{server, server_fn::codec::GetUrl};
 use serde::{Deserialize, Serialize};
 
-/// What every page of a cluster shows something of.
+/// What the pages of a cluster need beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sight {
-    /// The cluster as it was when the page was asked for.
-    pub cluster: Cluster,
     /// Its last measurement, if there is a fresh one.
     pub vitals: Option<Vitals>,
     /// What can be had here.
     pub offer: Offer,
 }
 
-/// A cluster by name, with what its pages need beside it.
+/// What the pages of a cluster need beside it.
 #[server(prefix = "/api", endpoint = "cluster/sight", input = GetUrl)]
-pub async fn get_sight(name: String) -> Result<Sight, ApiError> {
+pub async fn get_sight(id: ClusterId) -> Result<Sight, ApiError> {
     let (portal, actor) = super::ctx()?;
-    let cluster = portal.named(&actor, &name.parse().map_err(|_| Error::NotFound)?).await?;
-    Ok(Sight { vitals: portal.vitals(cluster.id), offer: portal.offer(), cluster })
+    portal.cluster(&actor, id).await?;
+    Ok(Sight { vitals: portal.vitals(id), offer: portal.offer() })
 }
 
 /// The newest events of a cluster first.
@@ -32,10 +33,10 @@ pub async fn get_events(id: ClusterId, limit: u32) -> Result<Vec<Event>, ApiErro
 }
 
 #[cfg(feature = "ssr")]
-pub(super) use server::{change, read};
+pub(super) use saving::{change, read};
 
 #[cfg(feature = "ssr")]
-mod server {
+mod saving {
     use crate::{
         api::{ApiError, ctx, form::done},
         link::Link,

@@ -1,8 +1,11 @@
 //! Server functions about databases: add, change, remove.
 
+// The macro makes a public struct of each function, whose fields are its documented arguments.
+#![allow(missing_docs)]
+
 use super::ApiError;
 use domain::ClusterId;
-use leptos::{prelude::*, server};
+use leptos::server;
 use std::collections::BTreeMap;
 
 /// Adds a database.

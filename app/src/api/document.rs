@@ -1,8 +1,11 @@
 //! Server functions of the page "YAML": the document of a cluster, tried and saved.
 
+// The macro makes a public struct of each function, whose fields are its documented arguments.
+#![allow(missing_docs)]
+
 use super::ApiError;
 use domain::ClusterId;
-use leptos::{prelude::*, server, server_fn::codec::GetUrl};
+use leptos::{server, server_fn::codec::GetUrl};
 use serde::{Deserialize, Serialize};
 
 /// What a document would do.

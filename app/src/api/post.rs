@@ -30,7 +30,7 @@ impl Post {
 
     fn matching(endpoint: &'static str, mine: impl Fn(&Returned) -> bool) -> Self {
         let returned = use_context::<Option<Returned>>().flatten().filter(|r| r.endpoint == endpoint && mine(r));
-        let (typed, first) = returned.map_or((None, None), |r| (Some(r.typed), Some(r.error)));
+        let (typed, first) = returned.map_or((None, None), |r| (Some(r.typed), r.error));
         let (error, busy) = (RwSignal::new(first), RwSignal::new(false));
         Self { endpoint, error, busy, answer: RwSignal::new(None), form: Form::new(error.into(), typed, busy.into()) }
     }

@@ -1,9 +1,12 @@
 //! Server functions of a cluster's settings: size and scale, parameters, network, power, primary, end.
 
+// The macro makes a public struct of each function, whose fields are its documented arguments.
+#![allow(missing_docs)]
+
 use super::ApiError;
 use crate::draft::{parameters::Table, shape::Shape};
 use domain::ClusterId;
-use leptos::{prelude::*, server};
+use leptos::server;
 
 /// Another size, number of instances, storage or quorum: what the draft says, all or nothing.
 #[server(prefix = "/api", endpoint = "settings/shape")]

@@ -1,8 +1,11 @@
 //! Server functions about users: add, change, new password, remove. A password that the portal made up is shown once, by way of [`super::once`].
 
+// The macro makes a public struct of each function, whose fields are its documented arguments.
+#![allow(missing_docs)]
+
 use super::ApiError;
 use domain::ClusterId;
-use leptos::{prelude::*, server};
+use leptos::server;
 use std::collections::BTreeMap;
 
 /// Adds a user with what it may do in each database. Without a password one is made up and shown once.

@@ -1,0 +1,42 @@
+//! Text to take away: a single value, or a block. The button appears where the browser can copy.
+
+use super::basic::icon;
+use leptos::prelude::*;
+
+/// A single value to take away. `what` names it, as in `Copy host and port`.
+pub fn copy(what: impl Into<String>, text: impl Into<Signal<String>>) -> AnyView {
+    let text = text.into();
+    view! { <div class="copy"><code tabindex="0">{move || text.get()}</code>{copy_button(what.into(), text)}</div> }.into_any()
+}
+
+/// A block to read and take away.
+pub fn code(what: impl Into<String>, text: impl Into<Signal<String>>) -> AnyView {
+    let (what, text) = (what.into(), text.into());
+    view! { <div class="code"><pre tabindex="0" aria-label=what.clone()>{move || text.get()}</pre>{copy_button(format!("Copy {what}"), text)}</div> }.into_any()
+}
+
+fn copy_button(label: String, text: Signal<String>) -> AnyView {
+    let copied = RwSignal::new(false);
+    let click = move |_| {
+        put(&text.get_untracked());
+        copied.set(true);
+        set_timeout(move || copied.set(false), std::time::Duration::from_secs(2));
+    };
+    let symbol = move || if copied.get() { icon("check") } else { icon("copy") };
+    let said = move || if copied.get() { "Copied" } else { "" };
+    view! {
+        <button class="btn icon ghost small" type="button" aria-label=label on:click=click>{symbol}</button>
+        <span class="sr" role="status">{said}</span>
+    }
+    .into_any()
+}
+
+/// Puts text on the clipboard; where the browser refuses, the text can still be selected.
+fn put(text: &str) {
+    #[cfg(feature = "hydrate")]
+    {
+        let _ = window().navigator().clipboard().write_text(text);
+    }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = text;
+}
