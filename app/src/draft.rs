@@ -1,6 +1,7 @@
 //! What a form says, as it was typed, and what that means for a cluster. Pure: the page shows it before the click, the server function sends it.
 
 pub mod access;
+pub mod diff;
 pub mod parameters;
 pub mod shape;
 
@@ -27,6 +28,21 @@ impl Review {
     pub fn at(&self, field: &str) -> Option<String> {
         self.errors.iter().find(|error| error.field == field).map(|error| error.message.clone())
     }
+}
+
+/// Text as part of an address: every byte that is not plain is escaped.
+pub fn percent(text: &str) -> String {
+    let mut all = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => all.push(char::from(byte)),
+            _ => {
+                let digit = |half: u8| char::from(b"0123456789ABCDEF"[usize::from(half)]);
+                all.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+            }
+        }
+    }
+    all
 }
 
 /// What `changes` would do to the cluster, with what they alone cost put before what the wish as a whole costs.

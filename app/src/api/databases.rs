@@ -26,7 +26,7 @@ pub async fn add_database(
     Ok(())
 }
 
-/// Changes owner, extensions and description of a database. Without an owner it keeps the one it has.
+/// Changes owner and description of a database. Without an owner it keeps the one it has.
 #[server(prefix = "/api", endpoint = "databases/set")]
 pub async fn set_database(
     cluster: ClusterId,
@@ -34,13 +34,26 @@ pub async fn set_database(
     database: String,
     #[server(default)] owner: String,
     #[server(default)] description: String,
-    #[server(default)] extensions: BTreeMap<String, String>,
 ) -> Result<(), ApiError> {
     let name = super::cluster::read("database", &database)?;
     let owner = (!owner.is_empty()).then(|| super::cluster::read("owner", &owner)).transpose()?;
     let description = super::cluster::read("description", &description)?;
+    let set = domain::Change::SetDatabase { name, owner, roles: None, extensions: None, description: Some(description) };
+    super::cluster::change(cluster, expected, Default::default(), crate::link::Link::Data, move |_| Ok(vec![set])).await?;
+    Ok(())
+}
+
+/// All extensions of a database anew. Taking one off drops nothing.
+#[server(prefix = "/api", endpoint = "databases/extensions")]
+pub async fn set_extensions(
+    cluster: ClusterId,
+    expected: Option<u64>,
+    database: String,
+    #[server(default)] extensions: BTreeMap<String, String>,
+) -> Result<(), ApiError> {
+    let name = super::cluster::read("database", &database)?;
     let extensions = extensions.keys().map(|extension| super::cluster::read("extensions", extension)).collect::<Result<_, _>>()?;
-    let set = domain::Change::SetDatabase { name, owner, roles: None, extensions: Some(extensions), description: Some(description) };
+    let set = domain::Change::SetDatabase { name, owner: None, roles: None, extensions: Some(extensions), description: None };
     super::cluster::change(cluster, expected, Default::default(), crate::link::Link::Data, move |_| Ok(vec![set])).await?;
     Ok(())
 }

@@ -82,6 +82,11 @@ impl Form {
         )
     }
 
+    /// A form that is sent by its address and shown again with what was typed, as drafts are.
+    pub fn draft(error: Signal<Option<Error>>, typed: Option<Vec<(String, String)>>) -> Self {
+        Self::new(error, typed, Signal::stored(false))
+    }
+
     pub(super) fn new(error: Signal<Option<Error>>, typed: Option<Vec<(String, String)>>, busy: Signal<bool>) -> Self {
         Self { error, typed: StoredValue::new(typed), busy }
     }

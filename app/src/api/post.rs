@@ -2,7 +2,7 @@
 //! many forms would otherwise carry the code to encode, send and decode each of them into the browser.
 
 use super::form::{Form, Returned, page_field};
-use domain::Error;
+use domain::{Conflict, Error};
 use leptos::{ev::SubmitEvent, prelude::*};
 
 /// A form on a page, and what became of it.
@@ -10,7 +10,9 @@ use leptos::{ev::SubmitEvent, prelude::*};
 pub struct Post {
     /// Path of its server function.
     endpoint: &'static str,
+    #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only a browser sends"))]
     error: RwSignal<Option<Error>>,
+    #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only a browser sends"))]
     busy: RwSignal<bool>,
     answer: RwSignal<Option<String>>,
     /// Errors and typed text, for inputs.
@@ -35,6 +37,21 @@ impl Post {
         Self { endpoint, error, busy, answer: RwSignal::new(None), form: Form::new(error.into(), typed, busy.into()) }
     }
 
+    /// For the hidden input `expected`: the generation that the form was filled from; after a collision the one that it collided with, so that sending
+    /// it again means it.
+    pub fn expected(&self, seen: u64) -> Signal<String> {
+        let error = self.form.error();
+        Signal::derive(move || match error.read().as_ref() {
+            Some(Error::Conflict(Conflict::Stale { generation })) => generation.to_string(),
+            _ => seen.to_string(),
+        })
+    }
+
+    /// Forgets the answer: what it was about has changed.
+    pub fn forget(&self) {
+        self.answer.set(None);
+    }
+
     /// What the server function answered, as JSON, when it sent the browser nowhere else.
     pub fn answer(&self) -> Signal<Option<String>> {
         self.answer.into()
@@ -42,7 +59,7 @@ impl Post {
 }
 
 /// The form itself. `hidden` are inputs that people do not see: name and value.
-pub fn post_form(post: Post, class: &'static str, hidden: Vec<(&'static str, String)>, children: AnyView) -> AnyView {
+pub fn post_form(post: Post, class: &'static str, hidden: Vec<(&'static str, Signal<String>)>, children: AnyView) -> AnyView {
     #[cfg(feature = "hydrate")]
     let navigate = leptos_router::hooks::use_navigate();
     let send = move |event: SubmitEvent| {

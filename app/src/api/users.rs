@@ -46,8 +46,8 @@ pub async fn set_user(
     let name: domain::RoleName = super::cluster::read("user", &user)?;
     let description = super::cluster::read("description", &description)?;
     let all = move |spec: &domain::Spec| {
+        let same = spec.users.get(&name).is_some_and(|user| user.replication == replication && user.description == description);
         let set = domain::Change::SetUser { name: name.clone(), replication: Some(replication), description: Some(description) };
-        let same = spec.users.get(&name).is_some_and(|user| domain::Change::SetUser { name: name.clone(), replication: Some(user.replication), description: Some(user.description.clone()) } == set);
         Ok((!same).then_some(set).into_iter().chain(access::changes(spec, &name, &access)?).collect())
     };
     super::cluster::change(cluster, expected, Default::default(), Link::Data, all).await?;
