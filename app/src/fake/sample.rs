@@ -104,6 +104,23 @@ pub fn ready() -> Cluster {
     cluster
 }
 
+/// The same cluster under another name and id.
+pub fn named(cluster: Cluster, other: &str, n: u128) -> Cluster {
+    Cluster { id: ClusterId(Uuid::from_u128(n)), name: name(other), ..cluster }
+}
+
+/// [`ready`] without a user or a database.
+pub fn bare() -> Cluster {
+    let mut cluster = ready();
+    cluster.spec.users.clear();
+    cluster.spec.databases.clear();
+    cluster.status.users.clear();
+    cluster.status.databases.clear();
+    cluster.status.foreign_users.clear();
+    cluster.status.foreign_databases.clear();
+    cluster
+}
+
 /// A wish was saved that is not reached yet; one of its users cannot be applied.
 pub fn changing() -> Cluster {
     let mut cluster = ready();
