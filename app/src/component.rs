@@ -3,11 +3,15 @@
 pub mod basic;
 pub mod choice;
 pub mod code;
+pub mod connect;
 pub mod dialog;
+pub mod events;
 pub mod field;
+pub mod health;
 pub mod status;
 pub mod steps;
 pub mod time;
+pub mod topology;
 
 pub use basic::{card, empty, icon, kv, menu, note, refused, savebar, section_error, spinning, toast};
 pub use choice::{Choice, check, choice, seg, switch};

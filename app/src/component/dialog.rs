@@ -42,7 +42,8 @@ pub fn frame(id: String, class: &'static str, label: String, children: AnyView) 
     let closed = closed_path();
     // Esc, too, goes through the address.
     let on_close = move |_| {
-        if is_open.get_untracked() {
+        // Closing it to open it anew as a modal one fires late, when it is open again.
+        if is_open.get_untracked() && !node.get_untracked().is_some_and(|dialog| dialog.open()) {
             navigate(&closed.get_untracked(), NavigateOptions { replace: true, scroll: false, ..Default::default() });
         }
     };
