@@ -1,6 +1,6 @@
 //! `Postgres` documents: read, compared with what is stored, tried or saved as one command.
 
-use super::{Service, authorize, clusters, offered, passwords};
+use super::{Service, authorize, clusters, offered};
 use crate::{
     secret,
     store::{credentials, incident},
