@@ -4,6 +4,7 @@
 
 use crate::{engine::Engine, store::Store};
 use std::{sync::Arc, time::Duration};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 mod events;
@@ -71,4 +72,6 @@ pub(crate) struct Context {
     /// Who we are to the leases: one id for each process.
     worker: Uuid,
     settings: Settings,
+    /// A nudge was passed on: the store does not announce it, since nothing that people see has changed.
+    woken: Notify,
 }

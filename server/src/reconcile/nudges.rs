@@ -37,9 +37,10 @@ pub(super) async fn forward(context: &Context) {
         woken.retain(|_, (at, pause)| at.elapsed() < *pause * 2);
         let pause = woken.get(&id).map_or(LEAST, |(_, pause)| (*pause * 2).min(MOST));
         woken.insert(id, (Instant::now(), pause));
-        if let Err(error) = due::wake(&context.store, id).await {
+        match due::wake(&context.store, id).await {
+            Ok(()) => context.woken.notify_one(),
             // The next look comes by itself; a nudge only makes it sooner.
-            warn!(cluster.id = %id, %error, "a nudge was lost");
+            Err(error) => warn!(cluster.id = %id, %error, "a nudge was lost"),
         }
     }
 }

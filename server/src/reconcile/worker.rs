@@ -18,7 +18,7 @@ use domain::ClusterId;
 use futures::{FutureExt, StreamExt};
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
@@ -31,9 +31,10 @@ const STATEMENT: Duration = Duration::from_secs(5);
 
 /// Reconciles until `stop`: then claims nothing more, gives running passes their grace, cuts off the rest and gives back every lease.
 pub async fn run(store: Store, engine: Arc<dyn Engine>, settings: Settings, stop: CancellationToken) {
-    let context = Arc::new(Context { store, engine, worker: Uuid::new_v4(), settings });
+    let context = Arc::new(Context { store, engine, worker: Uuid::new_v4(), settings, woken: Notify::new() });
     let cut = CancellationToken::new();
-    let mut crew = Crew { context: context.clone(), primaries: Arc::default(), running: HashMap::new(), tasks: JoinSet::new(), cut: cut.clone(), away: 0 };
+    let mut crew =
+        Crew { context: context.clone(), primaries: Arc::default(), running: HashMap::new(), tasks: JoinSet::new(), passes: 0, cut: cut.clone(), away: 0 };
     let mut changes = changes::listen(context.store.clone());
     let nudges = nudges::forward(&context);
     tokio::pin!(nudges);
@@ -43,6 +44,7 @@ pub async fn run(store: Store, engine: Arc<dyn Engine>, settings: Settings, stop
             () = stop.cancelled() => break,
             () = sleep(wait) => {}
             () = &mut nudges => {}
+            () = context.woken.notified() => {}
             Some(done) = crew.tasks.join_next() => crew.dismiss(done.ok()),
             Some(change) = changes.next() => crew.tell(change),
         }
@@ -64,9 +66,10 @@ pub async fn run(store: Store, engine: Arc<dyn Engine>, settings: Settings, stop
 struct Crew {
     context: Arc<Context>,
     primaries: Arc<Primaries>,
-    /// Clusters with a pass, each with the way to tell it that its row changed.
-    running: HashMap<ClusterId, watch::Sender<()>>,
-    tasks: JoinSet<ClusterId>,
+    /// Clusters with a pass, each with the way to tell it that its row changed, and the number of the pass.
+    running: HashMap<ClusterId, (u64, watch::Sender<()>)>,
+    tasks: JoinSet<(ClusterId, u64)>,
+    passes: u64,
     cut: CancellationToken,
     /// Claims in a row that the store did not answer.
     away: u32,
@@ -102,37 +105,38 @@ impl Crew {
 
     fn attend(&mut self, claim: Claim) {
         let id = claim.cluster.id;
-        if self.running.contains_key(&id) {
-            // Our own earlier pass lost its lease and is just ending. This claim runs out by itself.
-            return;
-        }
+        self.passes += 1;
+        let number = self.passes;
         let (tell, news) = watch::channel(());
-        self.running.insert(id, tell);
+        // A cluster that is due again at once may be claimed before its last pass was dismissed, or, its lease lost, has ended.
+        let before = self.running.insert(id, (number, tell)).map(|(_, tell)| tell);
         let (context, primaries, cut) = (self.context.clone(), self.primaries.clone(), self.cut.clone());
         self.tasks.spawn(async move {
+            if let Some(before) = before {
+                before.closed().await;
+            }
             attend(&context, &primaries, claim, news, cut).await;
-            id
+            (id, number)
         });
     }
 
-    fn dismiss(&mut self, done: Option<ClusterId>) {
-        match done {
-            Some(id) => {
-                self.running.remove(&id);
-            }
-            // Cannot be, since panics are caught within; but a forgotten entry would keep a cluster from ever being attended to.
-            None => self.running.retain(|_, tell| tell.receiver_count() > 0),
+    fn dismiss(&mut self, done: Option<(ClusterId, u64)>) {
+        // None cannot be, since panics are caught within; what it leaves behind is replaced by the next pass.
+        if let Some((id, number)) = done
+            && self.running.get(&id).is_some_and(|(last, _)| *last == number)
+        {
+            self.running.remove(&id);
         }
     }
 
     fn tell(&self, change: Changed) {
         match change {
             Changed::Cluster(id) => {
-                if let Some(tell) = self.running.get(&id) {
+                if let Some((_, tell)) = self.running.get(&id) {
                     tell.send_replace(());
                 }
             }
-            Changed::Resync => self.running.values().for_each(|tell| {
+            Changed::Resync => self.running.values().for_each(|(_, tell)| {
                 tell.send_replace(());
             }),
             Changed::Lost => {}

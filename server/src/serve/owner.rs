@@ -4,13 +4,12 @@ use crate::{
     config::State,
     engine::{
         Engine,
-        local::{Local, LocalConfig},
+        local::{Local, LocalConfig, OpenError},
     },
     reconcile::{self, Settings, feed::Known, sampler},
     service::{Live, Offers},
     store::Store,
 };
-use anyhow::Result;
 use domain::offer::Offer;
 use std::{
     path::PathBuf,
@@ -19,7 +18,7 @@ use std::{
 };
 use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// How often a process that does not own the engine asks for it.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -58,13 +57,13 @@ impl Owner {
         });
     }
 
-    async fn open(&self) -> Result<Arc<dyn Engine>> {
+    async fn open(&self) -> Result<Arc<dyn Engine>, OpenError> {
         let engine: Arc<dyn Engine> = Local::open(self.config.clone()).await?;
         Ok(self.engine.get_or_init(|| engine).clone())
     }
 
     /// The engine, as soon as this process owns it. None: told to stop before.
-    async fn wait(&self, first: Result<Arc<dyn Engine>>, stop: &CancellationToken) -> Option<Arc<dyn Engine>> {
+    async fn wait(&self, first: Result<Arc<dyn Engine>, OpenError>, stop: &CancellationToken) -> Option<Arc<dyn Engine>> {
         let mut said = String::new();
         let mut attempt = first;
         loop {
@@ -74,11 +73,13 @@ impl Owner {
                     return Some(engine);
                 }
                 Err(error) => {
-                    let why = format!("{error:#}");
-                    if why != said {
-                        warn!(error = why, "this process only serves pages; it asks for the engine every 2 s");
-                        said = why;
+                    let why = error.to_string();
+                    match error {
+                        _ if why == said => {}
+                        OpenError::Owned(_) => info!(why, "this process only serves pages; it asks for the engine every 2 s"),
+                        OpenError::Failed(_) => error!(error = why, "the engine cannot be opened; it is tried again every 2 s"),
                     }
+                    said = why;
                 }
             }
             if timeout(AGAIN, stop.cancelled()).await.is_ok() {
