@@ -6,6 +6,8 @@ use std::path::Path;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    // Migrations are compiled in; a new file is not seen otherwise.
+    println!("cargo::rerun-if-changed=../migrations");
     // OUT_DIR is some folders below the target folder, which cargo marks.
     let out = env::var("OUT_DIR").unwrap_or_default();
     let target = Path::new(&out).ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());

@@ -4,8 +4,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
-[ -n "$bin" ] || { echo "no PostgreSQL found under /usr/lib/postgresql" >&2; exit 1; }
+bin=${HOWDAH_POSTGRES:+$HOWDAH_POSTGRES/bin}
+bin=${bin:-$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)}
+[ -x "$bin/initdb" ] || { echo "no PostgreSQL found: name its folder in HOWDAH_POSTGRES" >&2; exit 1; }
 dir=$(mktemp -d /tmp/howdah-sqlx.XXXXXX)
 as() { if [ "$(id -u)" = 0 ]; then setpriv --reuid postgres --regid postgres --init-groups -- "$@"; else "$@"; fi; }
 trap 'as "$bin/pg_ctl" -D "$dir/data" -m immediate stop >/dev/null 2>&1 || true; rm -rf "$dir"' EXIT

@@ -33,6 +33,11 @@ impl FakePortal {
         Self { clusters: Mutex::new(clusters), ..Self::default() }
     }
 
+    /// A portal that cannot reach its database.
+    pub fn unreachable() -> Self {
+        Self { down: true, ..Self::default() }
+    }
+
     fn all(&self) -> Result<std::sync::MutexGuard<'_, Vec<Cluster>>, Error> {
         if self.down { Err(Error::Unavailable) } else { Ok(self.clusters.lock().unwrap_or_else(PoisonError::into_inner)) }
     }

@@ -67,7 +67,7 @@ fn framed(page: AnyView) -> AnyView {
     let place = use_location();
     if boot.actor.is_none() && boot.reachable {
         let back = place.pathname.get_untracked();
-        let target = if back == "/" { Link::SignIn.path() } else { format!("{}?back={back}", Link::SignIn.path()) };
+        let target = if back == "/" { Link::SignIn.path() } else { format!("{}?next={back}", Link::SignIn.path()) };
         return view! { <Redirect path=target/> }.into_any();
     }
     let live = use_live();

@@ -1,13 +1,10 @@
-//! Ways to sign in; each yields an actor. Secrets are 256 random bits that are shown once and kept as SHA-256.
+//! Ways to sign in; each yields an actor. Secrets are long and random, shown once, and kept as SHA-256.
 
 use crate::store::{
     Store,
     access::{self, Hash},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{Actor, Error};
-use secrecy::SecretString;
-use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -67,22 +64,4 @@ impl Auth {
         seen.retain(|_, (at, _)| at.elapsed() < BELIEVED);
         seen.insert(hash, (Instant::now(), actor));
     }
-}
-
-/// A fresh secret: 43 characters for URLs.
-fn secret() -> Result<String, Error> {
-    use rand::TryRngCore;
-    let mut bytes = [0_u8; 32];
-    rand::rngs::OsRng.try_fill_bytes(&mut bytes).map_err(|e| crate::store::incident(&e))?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
-}
-
-/// What is kept of a secret.
-fn digest(secret: &str) -> Hash {
-    Sha256::digest(secret.as_bytes()).into()
-}
-
-/// A secret on its way to the person who asked for it.
-fn shown(secret: String) -> SecretString {
-    secret.into()
 }

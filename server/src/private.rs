@@ -10,10 +10,12 @@ use std::{fs::File, path::Path, sync::Arc, time::Duration};
 
 mod install;
 mod postmaster;
+mod process;
 mod socket;
 
 use nix::fcntl::{Flock, FlockArg};
-use postmaster::{Postmaster, Running};
+use postmaster::Postmaster;
+use process::Process;
 
 /// How long a start may take, crash recovery included.
 const START: Duration = Duration::from_secs(60);
@@ -93,7 +95,7 @@ impl Private {
         let _ = supervisor.await;
         let held = postmaster.hold().await?;
         drop(users);
-        if let Some(_alone) = lock(&postmaster.users(), FlockArg::LockExclusiveNonblock).ok() {
+        if let Ok(_alone) = lock(&postmaster.users(), FlockArg::LockExclusiveNonblock) {
             postmaster.stop().await.context("the portal's private PostgreSQL does not stop")?;
         }
         drop(held);
@@ -102,7 +104,7 @@ impl Private {
 }
 
 /// Starts it again whenever it is found dead, and says so.
-async fn supervise(postmaster: Arc<Postmaster>, mut running: Running) {
+async fn supervise(postmaster: Arc<Postmaster>, mut running: Process) {
     let mut pause = Duration::from_millis(200);
     loop {
         running.death().await;
@@ -122,7 +124,7 @@ async fn supervise(postmaster: Arc<Postmaster>, mut running: Running) {
     }
 }
 
-async fn again(postmaster: &Postmaster) -> Result<Running> {
+async fn again(postmaster: &Postmaster) -> Result<Process> {
     let _held = postmaster.hold().await?;
     postmaster.ensure().await
 }

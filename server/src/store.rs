@@ -16,6 +16,11 @@ pub mod events;
 
 /// Longest wait for a connection. A page rather says that the database is away than it hangs.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// What sessions of the portal give up after: nobody waits longer for a page, and a process that hangs must not hold a lock.
+const LIMITS: [(&str, &str); 3] = [("lock_timeout", "10s"), ("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "60s")];
+
+/// Beginnings of SQLSTATE after which trying again helps.
+const OUTAGES: [&str; 5] = ["08", "53300", "57P0", "57014", "55P03"];
 
 /// The portal's database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -40,14 +45,19 @@ pub enum StoreError {
 impl Store {
     /// A pool over `url`, as in `postgres://user@host/database`. Waits until the first connection stands.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let options = PgConnectOptions::from_str(url)?.application_name("howdah");
+        let options = PgConnectOptions::from_str(url)?.application_name("howdah").options(LIMITS);
         let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(PATIENCE).connect_with(options).await?;
         Ok(Self { pool })
     }
 
     /// Brings the schema up to date. Several processes may do so at once: one works, the others wait.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        sqlx::migrate!("../migrations").run(&self.pool).await.map_err(|error| match error {
+        // A migration may take its time, and so may the wait for another process that is at it.
+        let options = self.pool.connect_options().as_ref().clone().options(LIMITS.map(|(name, _)| (name, "0")));
+        let single = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_with(options).await?;
+        let outcome = sqlx::migrate!("../migrations").run(&single).await;
+        single.close().await;
+        outcome.map_err(|error| match error {
             sqlx::migrate::MigrateError::Execute(error) => StoreError::from(error),
             other => StoreError::Database(sqlx::Error::from(other)),
         })
@@ -77,8 +87,8 @@ impl StoreError {
         let Self::Database(error) = self else { return false };
         match error {
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
-            // Connection exceptions, too many connections, and a server that starts or stops.
-            sqlx::Error::Database(e) => e.code().is_some_and(|code| code.starts_with("08") || code == "53300" || code.starts_with("57P0")),
+            // Connection exceptions, too many connections, a server that starts or stops, and waits that took too long.
+            sqlx::Error::Database(e) => e.code().is_some_and(|code| OUTAGES.iter().any(|outage| code.starts_with(outage))),
             _ => false,
         }
     }

@@ -1,4 +1,5 @@
 //! The portal's private PostgreSQL: made, shared, found again, mended and stopped; with real processes.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -2,14 +2,14 @@
 //!
 //! A form is a [`PostForm`] around a `ServerAction`; the server function ends with [`done`] (a redirect) or with an `ApiError`.
 //! - With JavaScript the post is a `fetch`: what was typed stays in the inputs, the error arrives in the action's value.
-//! - Without, the browser posts to `/api/…` and [`respond`] runs the same server function. When it refuses, the page that the form is on (hidden field
+//! - Without, the browser posts to `/api/…` and the same server function runs. When it refuses, [`give_back`] steps in: the page that the form is on (hidden field
 //!   `_page`) is rendered as the *answer to the post*: nothing is put into a URL, a cookie or memory, and text of any length survives. What was typed
 //!   and the error travel in the context as [`Returned`]; passwords and secrets are left out. The address bar is put right by [`restore_address`].
 //! - Pages do not see the difference: [`Form::of`] gives the error of each field and the text to start from. Use [`Form::only`] when several forms of
 //!   one server function are on a page; a hidden input tells them apart.
 
 use super::ApiError;
-use domain::Error;
+use domain::{Conflict, Error};
 use leptos::{
     form::ActionForm,
     prelude::*,
@@ -96,6 +96,8 @@ impl Form {
         let error = self.error;
         Signal::derive(move || match error.read().as_ref() {
             Some(Error::Invalid(all)) => all.iter().find(|e| covers(field, &e.field)).map(|e| e.message.clone()),
+            // What is taken is nearly always the name, and it is the name that has to change.
+            Some(Error::Conflict(taken @ Conflict::NameTaken(_))) if field == "name" => Some(taken.to_string()),
             _ => None,
         })
     }
@@ -105,6 +107,7 @@ impl Form {
         let error = self.error;
         Signal::derive(move || match error.read().as_ref() {
             Some(Error::Invalid(all)) => all.iter().filter(|e| !fields.iter().any(|f| covers(f, &e.field))).map(ToString::to_string).collect(),
+            Some(Error::Conflict(Conflict::NameTaken(_))) if fields.contains(&"name") => Vec::new(),
             Some(other) => vec![other.to_string()],
             None => Vec::new(),
         })
@@ -178,7 +181,9 @@ pub fn done(path: &str) {
 #[cfg(feature = "hydrate")]
 pub use browser::restore_address;
 #[cfg(feature = "ssr")]
-pub use server::{note_failure, respond};
+pub use server::give_back;
+#[cfg(feature = "ssr")]
+pub(super) use server::note_failure;
 
 #[cfg(feature = "hydrate")]
 mod browser {
@@ -200,6 +205,7 @@ mod server {
     use axum::{
         body::{Body, Bytes, to_bytes},
         http::{Method, Request, Response, StatusCode, header, request::Parts},
+        middleware::Next,
         response::IntoResponse,
     };
     use domain::Error;
@@ -209,35 +215,29 @@ mod server {
     /// Longest form that is read, in bytes.
     const LONGEST: usize = 1 << 20;
 
-    /// Where the server function of a plain form post leaves why it refused.
+    /// Where the server function of a plain form post leaves why it refused: an extension of the request.
     #[derive(Clone, Default)]
     struct Failure(Arc<Mutex<Option<Error>>>);
 
     /// Keeps why a plain form post was refused. False: this is none.
     pub fn note_failure(error: &Error) -> bool {
-        let Some(Failure(slot)) = use_context::<Failure>() else { return false };
+        let Some(Failure(slot)) = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Failure>().cloned()) else { return false };
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
         true
     }
 
-    /// Runs a server function: mount this at `/api/{*endpoint}` in place of `leptos_axum::handle_server_fns_with_context`. `context` is what pages get too.
-    pub async fn respond(request: Request<Body>, context: impl Fn() + Clone + Send + Sync + 'static) -> Response<Body> {
-        let plain = request.method() == Method::POST && accepts_html(&request);
-        if !plain {
-            return leptos_axum::handle_server_fns_with_context(context, request).await.into_response();
+    /// Middleware around the server functions: a plain form post that was refused is answered with the page that it came from. `context` is what pages
+    /// get; mount it as `.layer(from_fn(move |request, next| form::give_back(context.clone(), request, next)))`, inside whatever finds the actor.
+    pub async fn give_back(context: impl Fn() + Clone + Send + Sync + 'static, request: Request<Body>, next: Next) -> Response<Body> {
+        if !is_plain_post(&request) {
+            return next.run(request).await;
         }
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let Ok(body) = to_bytes(body, LONGEST).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
         let failure = Failure::default();
-        let call = Request::from_parts(parts.clone(), Body::from(body.clone()));
-        let with_failure = {
-            let (context, failure) = (context.clone(), failure.clone());
-            move || {
-                provide_context(failure.clone());
-                context();
-            }
-        };
-        let answer = leptos_axum::handle_server_fns_with_context(with_failure, call).await.into_response();
+        parts.extensions.insert(failure.clone());
+        let answer = next.run(Request::from_parts(parts.clone(), Body::from(body.clone()))).await;
+        parts.extensions.remove::<Failure>();
         let refused = failure.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         match refused {
             None => answer,
@@ -268,8 +268,9 @@ mod server {
         response
     }
 
-    fn accepts_html(request: &Request<Body>) -> bool {
-        request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"))
+    fn is_plain_post(request: &Request<Body>) -> bool {
+        let is_function = request.method() == Method::POST && request.uri().path().starts_with("/api/");
+        is_function && request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"))
     }
 
     fn is_secret(name: &str) -> bool {

@@ -1,9 +1,110 @@
-//! The page create.
+//! A new cluster: as a form with its resource beside it, or as the resource itself.
 
+use crate::{
+    api::{
+        clusters::{CreateCluster, ImportCluster, get_offer},
+        form::{Form, PostForm},
+    },
+    component::{Area, form_errors, refused, section_error, submit},
+    frame::{may, page_head},
+    link::Link,
+};
+use domain::{Action, manifest::print_spec, offer::Offer};
+use draft::Draft;
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 
-/// The page.
+pub mod draft;
+mod inputs;
+mod summary;
+
+/// The page. `mode=yaml` in the query shows the resource as a whole; `instances` and others fill the form in.
 #[component]
 pub fn Create() -> impl IntoView {
-    view! { <h1>"create"</h1> }
+    let offer = Resource::new(|| (), |()| get_offer());
+    view! {
+        {page_head("Create cluster", (), view! { <p>"Everything here can change later, except the name, the version, and storage, which only grows."</p> }, modes())}
+        <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading what can be had here"</p> }>
+            {move || Suspend::new(async move {
+                match offer.await {
+                    Ok(offer) => both(offer),
+                    Err(error) => section_error("What can be had here", &error.0),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+fn is_yaml() -> Memo<bool> {
+    let query = use_query_map();
+    Memo::new(move |_| query.read().get_str("mode") == Some("yaml"))
+}
+
+fn modes() -> AnyView {
+    let yaml = is_yaml();
+    let path = Link::Create.path();
+    view! {
+        <nav class="seg" aria-label="How to describe it">
+            <a href=path.clone() aria-current=move || (!yaml.get()).then_some("page")>"Form"</a>
+            <a href=format!("{path}?mode=yaml") aria-current=move || yaml.get().then_some("page")>"YAML"</a>
+        </nav>
+    }
+    .into_any()
+}
+
+fn both(offer: Offer) -> AnyView {
+    let (create, import) = (ServerAction::<CreateCluster>::new(), ServerAction::<ImportCluster>::new());
+    let (form, text) = (Form::of(create), Form::of(import));
+    let query = use_query_map();
+    let newest = offer.releases.iter().map(|r| r.major).max();
+    let start = {
+        let mut start = Draft::read(|name| form.typed(name).or_else(|| query.read_untracked().get(name)));
+        if form.all_typed().is_none() {
+            // Recommended is what most run; where it is not to be had, the newest.
+            let has = offer.releases.iter().any(|r| r.major.to_string() == start.version);
+            start.version = if has { start.version } else { newest.map(|m| m.to_string()).unwrap_or(start.version) };
+            start.id = draft::fresh_id().to_string();
+        }
+        start
+    };
+    let draft = RwSignal::new(start);
+    let yaml = is_yaml();
+    let allowed = may(Action::Create);
+    let viewer = (!allowed).then(|| refused("Creating a cluster", Action::Create));
+    let body = move || {
+        if yaml.get() {
+            document(import, text, draft)
+        } else {
+            let inputs = view! { <div class="split" style="--rail:21.5rem"><div class="stack">{inputs::all(form, draft, &offer)}</div>{summary::rail(form, draft)}</div> };
+            view! { <PostForm action=create>{inputs.into_any()}</PostForm> }.into_any()
+        }
+    };
+    view! { <div class="stack">{viewer}<fieldset disabled=!allowed>{body}</fieldset></div> }.into_any()
+}
+
+/// The resource as a whole, to be edited or pasted.
+fn document(action: ServerAction<ImportCluster>, form: Form, draft: RwSignal<Draft>) -> AnyView {
+    let start = draft.with_untracked(document_of);
+    let inputs = view! {
+        <section class="card" aria-labelledby="yaml-t">
+            <header><h2 id="yaml-t">"The Postgres resource"</h2><p>"YAML or JSON, as "<code>"howdah apply"</code>" and kubectl take it. Passwords in it are stored as SCRAM verifiers only."</p></header>
+            <div class="body stack">
+                <Area form name="text" label="Document" value=start rows=26/>
+                {form_errors(form, &[])}
+                <div class="row">{submit(form, "btn primary", "plus", "Create cluster")}</div>
+            </div>
+        </section>
+    };
+    view! { <PostForm action>{inputs.into_any()}</PostForm> }.into_any()
+}
+
+/// The resource that a draft describes.
+fn document_of(draft: &Draft) -> String {
+    let name = if draft.name.trim().is_empty() { "my-cluster" } else { draft.name.trim() };
+    let (mut spec, _) = draft.wish();
+    // A title equal to the name is not written down.
+    if let Ok(title) = name.to_owned().try_into() {
+        spec.title = title;
+    }
+    print_spec(name, &spec)
 }

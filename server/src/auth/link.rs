@@ -1,9 +1,11 @@
 //! Sign-in links: good once, for 15 minutes, for whoever can read the terminal of the portal.
 
-use super::{digest, secret, shown};
-use crate::store::{Store, access};
+use crate::{
+    secret,
+    store::{Store, access},
+};
 use domain::{Actor, Error, ProjectId, Role};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
 /// How long a link is good for.
@@ -11,14 +13,14 @@ pub const LIFE: Duration = Duration::from_secs(15 * 60);
 
 /// The secret of a new link, which makes its redeemer an admin of the default project.
 pub async fn create(store: &Store) -> Result<SecretString, Error> {
-    let secret = secret()?;
-    access::add_link(store, digest(&secret), Role::Admin, ProjectId::DEFAULT, LIFE).await?;
-    Ok(shown(secret))
+    let link = secret::token();
+    access::add_link(store, secret::hash_token(link.expose_secret()), Role::Admin, ProjectId::DEFAULT, LIFE).await?;
+    Ok(link)
 }
 
 /// Uses up a link. None: it was used before, is too old or never was.
-pub async fn redeem(store: &Store, secret: &str) -> Result<Option<Actor>, Error> {
-    let Some((role, project)) = access::take_link(store, digest(secret)).await? else { return Ok(None) };
+pub async fn redeem(store: &Store, link: &str) -> Result<Option<Actor>, Error> {
+    let Some((role, project)) = access::take_link(store, secret::hash_token(link)).await? else { return Ok(None) };
     // An id of its own: the audit tells apart two people who came by two links.
     let id = format!("session:{}", uuid::Uuid::new_v4().simple());
     Ok(Some(Actor { id, name: role.to_string(), role, project }))

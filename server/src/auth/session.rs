@@ -1,7 +1,9 @@
 //! Browser sessions: a cookie with a random id, kept hashed, over after seven idle days.
 
-use super::digest;
-use crate::store::{Store, StoreError, access, incident};
+use crate::{
+    secret,
+    store::{Store, StoreError, access, incident},
+};
 use async_trait::async_trait;
 use domain::{Actor, Error, Timestamp};
 use serde_json::Value;
@@ -77,7 +79,7 @@ impl Sessions {
 }
 
 fn hash(id: &Id) -> access::Hash {
-    digest(&id.to_string())
+    secret::hash_token(&id.to_string())
 }
 
 fn backend(error: StoreError) -> session_store::Error {

@@ -188,6 +188,7 @@ select jsonb_build_object(
   'file_errors', (select coalesce(jsonb_object_agg(coalesce(f.name, 'line ' || f.sourceline), f.error), '{}') from pg_file_settings f
     left join pg_settings s on s.name = lower(f.name) where f.error is not null and s.pending_restart is not true))";
 
+// Of what is dropped meanwhile, the rights are null: it lacks nothing.
 const INNER: &str = "
 with recursive creators(oid) as (
   select oid from pg_roles where rolname = $1
@@ -211,13 +212,14 @@ select jsonb_build_object(
     else (select coalesce(jsonb_object_agg(e.name, v.schema), '{}') from pg_available_extensions e
       left join pg_available_extension_versions v on v.name = e.name and v.version = e.default_version where e.name = any($3)) end,
   'schemas', (select coalesce(jsonb_object_agg(nspname, jsonb_build_object('owner', pg_get_userbyid(nspowner),
-      'admin', has_schema_privilege($1, oid, 'usage') and has_schema_privilege($1, oid, 'create'),
-      'readonly', has_schema_privilege($2, oid, 'usage'))), '{}') from schemas),
+      'admin', coalesce(has_schema_privilege($1, oid, 'usage') and has_schema_privilege($1, oid, 'create'), true),
+      'readonly', coalesce(has_schema_privilege($2, oid, 'usage'), true))), '{}') from schemas),
   'creators', (select coalesce(jsonb_agg(pg_get_userbyid(oid)), '[]') from creators),
   'defaults', (select coalesce(jsonb_agg(jsonb_build_object('creator', pg_get_userbyid(defaclrole), 'kind', defaclobjtype, 'grantee', r.rolname,
       'right', x.privilege_type)), '[]')
     from pg_default_acl, aclexplode(defaclacl) x join pg_roles r on r.oid = x.grantee where defaclnamespace = 0 and r.rolname in ($1, $2)),
-  'objects', (select coalesce(jsonb_agg(jsonb_build_object('schema', nspname, 'name', relname, 'sequence', sequence, 'admin', admin, 'readonly', readonly)
+  'objects', (select coalesce(jsonb_agg(jsonb_build_object('schema', nspname, 'name', relname, 'sequence', sequence,
+      'admin', coalesce(admin, true), 'readonly', coalesce(readonly, true))
       order by nspname, relname), '[]')
     from objects where not admin or not readonly))";
 

@@ -99,7 +99,7 @@ pub async fn converge(options: &PgConnectOptions, cluster: &Cluster, verifiers: 
 /// As [`converge`], and how much there was to do. An error is a sentence.
 pub async fn pass(options: &PgConnectOptions, cluster: &Cluster, verifiers: &BTreeMap<RoleName, Verifier>) -> Result<Pass, String> {
     let mut connection = connect(options, "postgres", STATEMENT).await.map_err(|e| format!("Cannot connect to the primary: {}.", words(&e)))?;
-    let facts = facts::cluster(&mut connection).await.map_err(|e| format!("Cannot read the catalogs of the primary: {}.", words(&e)))?;
+    let facts = patiently(facts::cluster(&mut connection)).await.map_err(|e| format!("Cannot read the catalogs of the primary: {}.", words(&e)))?;
     if facts.recovery {
         return Err("The instance that answered is a replica: users and databases can be changed only on a primary.".into());
     }
@@ -114,7 +114,8 @@ pub async fn pass(options: &PgConnectOptions, cluster: &Cluster, verifiers: &BTr
     }
     removal::run(&mut work, &mut connection, &facts).await;
     let (failures, changes) = (work.failures, work.changes);
-    let _ = sqlx::Connection::close(connection).await;
+    // Everything is done: how the session ends does not matter.
+    let _ = patiently(sqlx::Connection::close(connection)).await;
     Ok(Pass { inside: inside(cluster, verifiers, facts, failures), changes })
 }
 
@@ -152,8 +153,7 @@ impl Work<'_> {
             Act::Refuse(why) => return Err(why.clone()),
             Act::Run { what, sql } => (what, sql.join(";\n")),
         };
-        let answer = tokio::time::timeout(ANSWER, sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection)).await;
-        answer.map_err(|_| format!("Could not {what}: no answer."))?.map_err(|e| format!("Could not {what}: {}.", words(&e)))?;
+        patiently(sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection)).await.map_err(|e| format!("Could not {what}: {}.", words(&e)))?;
         tracing::info!(cluster.id = %self.cluster.id, step = what, "done inside PostgreSQL");
         self.changes += 1;
         Ok(())
@@ -173,15 +173,22 @@ impl Work<'_> {
     async fn look_and_do(&mut self, name: &DatabaseName, database: &Database) -> Result<(), sqlx::Error> {
         let mut connection = connect(self.options, name.as_str(), STATEMENT).await?;
         let extensions: Vec<_> = database.extensions.iter().map(|extension| extension.as_str()).collect();
-        let inner = facts::inner(&mut connection, &name.group(Group::Admin), &name.group(Group::Readonly), &extensions).await?;
+        let (admin, readonly) = (name.group(Group::Admin), name.group(Group::Readonly));
+        let inner = patiently(facts::inner(&mut connection, &admin, &readonly, &extensions)).await?;
         self.all(&mut connection, objects::plan(name, database, &self.cluster.spec.users, &inner)).await;
-        sqlx::Connection::close(connection).await
+        patiently(sqlx::Connection::close(connection)).await
     }
 
     /// A session in another database.
     pub(super) async fn session(&self, database: &str) -> Result<PgConnection, sqlx::Error> {
         connect(self.options, database, STATEMENT).await
     }
+}
+
+/// PostgreSQL cuts its statements off itself; a machine that froze does not.
+pub(super) async fn patiently<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    let frozen = |_| sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer within 35 seconds"));
+    tokio::time::timeout(ANSWER, answer).await.map_err(frozen)?
 }
 
 fn inside(cluster: &Cluster, verifiers: &BTreeMap<RoleName, Verifier>, facts: Facts, failures: BTreeMap<Subject, Vec<String>>) -> Inside {

@@ -2,7 +2,7 @@
 
 use super::{
     facts::{self, Facts, group_of, is_marked},
-    inside::{Step, Subject, Work},
+    inside::{Step, Subject, Work, patiently},
     quote::{ident, literal},
     words,
 };
@@ -77,13 +77,14 @@ async fn remove_role(work: &mut Work<'_>, connection: &mut PgConnection, facts: 
     let end = format!("select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = {}", literal(role));
     // Also what belongs to no database: so a database made by hand goes to the superuser, and not to the group of another.
     let shared = [
-        step("close the sessions of", vec![format!("alter role {} nologin", ident(role)), end]),
+        step("close the door to", vec![format!("alter role {} nologin", ident(role))]),
+        step("close the sessions of", vec![end]),
         step("give away what belongs to", give_away(role, &facts.me)),
     ];
     if !work.all(connection, shared.into()).await {
         return;
     }
-    let databases = match facts::traces(connection, role).await {
+    let databases = match patiently(facts::traces(connection, role)).await {
         Ok(databases) => databases,
         Err(error) => return work.fail(of.clone(), format!("Cannot find what {role} owns: {}.", words(&error))),
     };

@@ -1,7 +1,7 @@
 //! What is to be done about users: pure. Their memberships belong to the databases.
 
 use super::{
-    facts::{Facts, Role, is_marked, marked},
+    facts::{Facts, Role, group_of, is_marked, marked},
     inside::{Step, Subject},
     quote::{ident, literal},
 };
@@ -36,7 +36,12 @@ fn one(name: &RoleName, user: &User, verifier: Option<&Verifier>, found: Option<
     ];
     let words: Vec<_> = differs.into_iter().filter_map(|(differs, word)| differs.then_some(word)).collect();
     let alter = (!words.is_empty()).then(|| format!("alter role {role} {}", words.join(" ")));
-    let mark = (!is_marked(found.comment.as_deref())).then(|| mark(found.comment.as_deref()));
+    let mark = match found.comment.as_deref() {
+        comment if !is_marked(comment) => Some(mark(comment)),
+        // It was the group role of a database that is gone.
+        comment if group_of(comment).is_some() => Some(mark(None)),
+        _ => None,
+    };
     let sql: Vec<_> = alter.into_iter().chain(mark).collect();
     (!sql.is_empty()).then(|| Step::run(of, format!("change the user {name}"), sql))
 }

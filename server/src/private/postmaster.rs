@@ -1,11 +1,11 @@
 //! One postmaster over one data directory: made, started in a session of its own, known again by more than its pid, stopped.
 
-use super::{START, install, lock, socket};
+use super::{START, install, lock, process::Process, socket};
 use anyhow::{Context, Result, bail};
 use nix::{
     fcntl::{Flock, FlockArg},
-    sys::signal::{Signal, kill},
-    unistd::{Gid, Pid, Uid, User},
+    sys::signal::Signal,
+    unistd::{Gid, Uid, User},
 };
 use std::{
     fs::{self, File},
@@ -47,13 +47,6 @@ pub(super) struct Postmaster {
     sockets: PathBuf,
     installs: install::Installs,
     account: User,
-}
-
-/// A postmaster that lives: pid and start time, since pids are given anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Running {
-    pid: i32,
-    start: u64,
 }
 
 impl Postmaster {
@@ -98,7 +91,7 @@ impl Postmaster {
     }
 
     /// The one that runs, started if none did, once it accepts connections. Only while held.
-    pub async fn ensure(&self) -> Result<Running> {
+    pub async fn ensure(&self) -> Result<Process> {
         let data = self.data();
         if !data.join("PG_VERSION").is_file() {
             self.make().await?;
@@ -175,7 +168,7 @@ impl Postmaster {
         write().with_context(|| format!("writing {}", path.display())).map(|()| true)
     }
 
-    async fn start(&self) -> Result<Running> {
+    async fn start(&self) -> Result<Process> {
         let data = self.data();
         let bin = install::of(&self.installs, &data)?;
         self.make_way().await?;
@@ -186,7 +179,7 @@ impl Postmaster {
         command.args(SETTINGS.iter().flat_map(|setting| ["-c", *setting]));
         let mut child = command.stdout(log.try_clone()?).stderr(log).spawn().context("starting postgres")?;
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).context("postgres ended at once")?;
-        let running = Running { pid, start: start(pid).context("postgres ended at once")? };
+        let running = Process::of(pid).context("postgres ended at once")?;
         // Collects its exit status, or its corpse would look alive.
         tokio::spawn(async move { child.wait().await });
         Ok(running)
@@ -196,28 +189,21 @@ impl Postmaster {
     async fn make_way(&self) -> Result<()> {
         let until = Instant::now() + Duration::from_secs(15);
         // Backends outlive a killed postmaster by a moment. Data that they may still write to must not get a second postmaster.
-        while let Some(pid) = self.orphan() {
+        while let Some(orphan) = Process::all_postgres().find(|process| process.folder().is_some_and(|folder| folder == self.data())) {
             if Instant::now() > until {
-                bail!("process {pid} of an earlier run still works on {}: end it first", self.data().display());
+                bail!("process {} of an earlier run still works on {}: end it first", orphan.pid, self.data().display());
             }
             sleep(LOOK).await;
         }
         // A pid that was given anew, as after a reboot, would make PostgreSQL refuse for ever. Any other leftover it judges better than we do.
-        if self.noted().is_some_and(|(pid, _)| start(pid).is_some()) {
+        if self.noted().is_some_and(|(pid, _)| Process::of(pid).is_some()) {
             fs::remove_file(self.data().join("postmaster.pid")).context("removing a stale postmaster.pid")?;
         }
         Ok(())
     }
 
-    /// A process that stands in the data directory.
-    fn orphan(&self) -> Option<i32> {
-        let pids = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-        let mut postgres = pids.filter(|pid| is_postgres(*pid));
-        postgres.find(|pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == self.data()) && start(*pid).is_some())
-    }
-
     /// Waits until it accepts connections.
-    async fn ready(&self, running: Running) -> Result<()> {
+    async fn ready(&self, running: Process) -> Result<()> {
         let until = Instant::now() + START;
         loop {
             let file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
@@ -245,14 +231,14 @@ impl Postmaster {
 
     /// The postmaster of our data directory, if one lives. A pid alone proves nothing: the process must be a `postgres` that stands in the directory or,
     /// where the system does not tell (a container without the right to trace), is as old as the file says.
-    fn running(&self) -> Option<Running> {
+    fn running(&self) -> Option<Process> {
         let (pid, born) = self.noted()?;
-        let running = Running { pid, start: start(pid)? };
-        let ours = match fs::read_link(format!("/proc/{pid}/cwd")) {
-            Ok(cwd) => cwd == self.data(),
-            Err(_) => epoch(running.start).is_some_and(|started| (started - born).abs() <= 5),
+        let process = Process::of(pid)?;
+        let ours = match process.folder() {
+            Some(folder) => folder == self.data(),
+            None => process.started().is_some_and(|started| (started - born).abs() <= 5),
         };
-        (is_postgres(pid) && ours).then_some(running)
+        (process.is_postgres() && ours).then_some(process)
     }
 
     /// Pid and start, in seconds since 1970, as the pid file has them.
@@ -270,23 +256,6 @@ impl Postmaster {
             command.uid(self.account.uid.as_raw()).gid(self.account.gid.as_raw());
         }
         command
-    }
-}
-
-impl Running {
-    fn lives(self) -> bool {
-        start(self.pid) == Some(self.start)
-    }
-
-    /// Returns when it is dead.
-    pub async fn death(self) {
-        while self.lives() {
-            sleep(Duration::from_millis(100)).await;
-        }
-    }
-
-    fn signal(self, signal: Signal) -> Result<()> {
-        if self.lives() { kill(Pid::from_raw(self.pid), signal).with_context(|| format!("sending {signal} to process {}", self.pid)) } else { Ok(()) }
     }
 }
 
@@ -319,26 +288,4 @@ fn own(folder: &Path, mode: u32, account: &User) -> Result<()> {
         chown(folder, Some(uid.as_raw()), Some(gid.as_raw())).with_context(|| format!("handing {} over", folder.display()))?;
     }
     Ok(())
-}
-
-/// By the name of the program, which everybody may read.
-fn is_postgres(pid: i32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("postgres"))
-}
-
-/// Clock ticks from boot to the start of a process; none when it is dead, or a corpse.
-fn start(pid: i32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name before may hold anything, brackets included.
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let dead = matches!(*fields.first()?, "Z" | "X" | "x");
-    if dead { None } else { fields.get(19)?.parse().ok() }
-}
-
-/// The same as seconds since 1970.
-fn epoch(ticks: u64) -> Option<i64> {
-    let stat = fs::read_to_string("/proc/stat").ok()?;
-    let boot: i64 = stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
-    let hertz = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
-    Some(boot + i64::try_from(ticks).ok()? / hertz)
 }

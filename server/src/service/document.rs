@@ -11,7 +11,7 @@ use domain::{
     manifest::{self, Document},
     version::Major,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 /// How often a document is compared anew because somebody else was faster. Only for senders that did not say what they saw.
 const TRIES: u32 = 5;
@@ -22,6 +22,8 @@ pub(super) async fn apply(service: &Service, actor: &Actor, target: Target, text
     loop {
         match once(service, actor, target, &document, expected, intent).await {
             Err(Error::Conflict(Conflict::Stale { .. } | Conflict::NameTaken(_))) if expected.is_none() && tries < TRIES => tries += 1,
+            // Rules speak of the wish's fields; who sent a document looks for its own.
+            Err(Error::Invalid(errors)) => return Err(Error::Invalid(errors.into_iter().map(manifest::in_document).collect())),
             outcome => return outcome,
         }
     }
@@ -36,8 +38,9 @@ async fn once(service: &Service, actor: &Actor, target: Target, document: &Docum
             Err(other) => return Err(other),
         },
     };
-    if let Some(found) = found.as_ref().filter(|found| found.name != document.name) {
-        return Err(Error::invalid("metadata.name", format!("This cluster is {}: its name cannot be changed.", found.name)));
+    if found.is_none() && expected.is_some() {
+        // The sender saw a cluster that is gone; making another one is not what was meant.
+        return Err(Error::NotFound);
     }
     // What was compared must be what is saved over, or the comparison of passwords would be about another wish.
     let seen = expected.or(found.as_ref().map(|found| found.generation));

@@ -27,7 +27,7 @@ pub(super) fn check(offer: &Offer, before: Option<&Cluster>, after: &Cluster) ->
         refuse("external".into(), why.clone());
     }
     if !spec.storage_class.is_empty() && old.is_none_or(|old| old.storage_class != spec.storage_class) && !offer.storage_classes.contains(&spec.storage_class) {
-        refuse("storageClass".into(), format!("The storage class {} does not exist here.", spec.storage_class));
+        refuse("storage_class".into(), format!("The storage class {} does not exist here.", spec.storage_class));
     }
     if spec.power == Power::Off && !offer.pause && old.is_none_or(|old| old.power == Power::On) {
         refuse("power".into(), "Clusters cannot be paused here.".into());

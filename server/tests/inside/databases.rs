@@ -24,9 +24,10 @@ async fn a_reader_sees_what_admins_and_owner_make_later() {
         w.may_not("reader", "shop", "create table mine()").await;
         w.may_not("stranger", "shop", "select 1").await;
         // What others make, the next pass finds.
-        w.server.run_sql("shop", "create schema elsewhere create table t(i serial)").await;
+        w.server.run_sql("shop", "create schema elsewhere create table t(i serial) create view v as select 1 as i").await;
+        w.server.run_sql("shop", "create materialized view elsewhere.m as select 1 as i; create table elsewhere.p(i int) partition by list(i)").await;
         w.reach().await;
-        w.may("reader", "shop", "select * from elsewhere.t").await;
+        w.may("reader", "shop", "select * from elsewhere.t, elsewhere.v, elsewhere.m, elsewhere.p").await;
         w.may("admin", "shop", "insert into elsewhere.t default values").await;
         // Schemas become the admins', whoever of them made one.
         w.may("owner", "shop", "drop table admin_s.t").await;

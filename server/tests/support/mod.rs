@@ -1,5 +1,6 @@
 //! What test binaries share: a real PostgreSQL that ends with the process, one migrated database per test, and waiting without sleeps.
 #![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used)]
 
 use server::store::Store;
 use sqlx::{Connection, Executor, PgConnection};
@@ -55,6 +56,8 @@ impl Server {
             let user = nix::unistd::User::from_name("postgres").unwrap().expect("a user postgres");
             keeper.uid(user.uid.as_raw()).gid(user.gid.as_raw());
         }
+        // Waited for by nobody: it outlives this process by the moment that cleaning up takes.
+        #[allow(clippy::zombie_processes)]
         let mut child = keeper.spawn().expect("sh");
         let mut said = BufReader::new(child.stdout.take().unwrap());
         let mut folder = String::new();
@@ -98,12 +101,16 @@ impl Server {
     }
 }
 
-/// The newest PostgreSQL of this machine.
+/// The PostgreSQL to test with: the first of `HOWDAH_POSTGRES`, else the newest of this machine.
 fn bin() -> PathBuf {
-    let all = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(|entry| entry.ok().map(|e| e.path()));
+    let chosen = std::env::var_os("HOWDAH_POSTGRES").unwrap_or_default();
+    let folders = std::env::split_paths(&chosen).filter(|folder| !folder.as_os_str().is_empty()).chain([PathBuf::from("/usr/lib/postgresql")]);
     let number = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()).unwrap_or(0);
-    let newest = all.max_by_key(number).expect("PostgreSQL under /usr/lib/postgresql");
-    newest.join("bin")
+    let newest = |folder: PathBuf| {
+        let children = std::fs::read_dir(&folder).into_iter().flatten().filter_map(|entry| entry.ok().map(|e| e.path()));
+        children.chain([folder]).filter(|place| place.join("bin/initdb").is_file()).max_by_key(number)
+    };
+    folders.filter_map(newest).next().expect("PostgreSQL in HOWDAH_POSTGRES or under /usr/lib/postgresql").join("bin")
 }
 
 fn shared() -> &'static Server {
