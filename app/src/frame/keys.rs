@@ -41,7 +41,8 @@ fn switch() -> AnyView {
         #[cfg(feature = "hydrate")]
         browser::turn(on.get_untracked());
     };
-    view! { <label class="switch"><input type="checkbox" role="switch" prop:checked=on on:change=change/>"Single keys, in this browser"</label> }.into_any()
+    view! { <label class="switch needs-script"><input type="checkbox" role="switch" prop:checked=on on:change=change/>"Single keys, in this browser"</label> }
+        .into_any()
 }
 
 #[cfg(feature = "hydrate")]

@@ -59,7 +59,7 @@ fn gone(cluster: &Cluster) -> AnyView {
 pub fn cluster_head(actions: impl IntoView + 'static) -> AnyView {
     let cluster = use_cluster();
     let name = cluster.read_untracked().name.to_string();
-    let settling = Memo::new(move |_| cluster.read().is_settling());
+    let settling = Memo::new(move |_| cluster.with(|c| c.is_settling() && !matches!(c.status.phase, Phase::New | Phase::Creating)));
     let applying = move || settling.get().then(|| view! { <span class="tag" data-s="busy">"Saved, not reached yet"</span> });
     let pill = move || cluster.with(cluster_pill);
     let shape = move || cluster.with(shape);
