@@ -3,7 +3,7 @@
 //! Serves style from `style/`, and scripts from the folder in `HOWDAH_SITE` (as `start.js`) if there is one. `?as=viewer` on any page changes who is
 //! signed in; `HOWDAH_PREVIEW=empty` starts without clusters, `HOWDAH_PREVIEW=down` with a portal that cannot reach its database.
 
-use app::{AssetPaths, api::form, fake::FakePortal, portal::SharedPortal, shell};
+use app::{AssetPaths, api::form, fake::{FakePortal, sample}, portal::SharedPortal, shell};
 use axum::{
     Form, Router,
     body::Body,
@@ -35,6 +35,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let portal: SharedPortal = match mode.as_str() {
         "empty" => Arc::new(FakePortal::default()),
         "down" => Arc::new(FakePortal::unreachable()),
+        "cluster" => Arc::new(one_cluster()),
         _ => Arc::new(FakePortal::with(made_up()?)),
     };
     let pages = {
@@ -150,6 +151,20 @@ fn events(portal: SharedPortal) -> impl Stream<Item = Result<sse::Event, Infalli
         Some((Update::Vitals(vitals), beat + 1))
     });
     first.chain(lag).map(|update| Ok(sse::Event::default().event("update").data(serde_json::to_string(&update).unwrap_or_default())))
+}
+
+/// One cluster in every state, with events and a measurement.
+fn one_cluster() -> FakePortal {
+    let states = [
+        ("orders-new", sample::new()),
+        ("orders-changing", sample::changing()),
+        ("orders-degraded", sample::degraded()),
+        ("orders-paused", sample::paused()),
+        ("orders-bare", sample::bare()),
+    ];
+    let others = states.into_iter().zip(101..).map(|((name, cluster), n)| sample::named(cluster, name, n));
+    let all = std::iter::once(sample::ready()).chain(others).collect();
+    FakePortal { events: sample::events(), vitals: Some(Vitals { at: Timestamp::now(), ..sample::vitals() }), ..FakePortal::with(all) }
 }
 
 fn made_up() -> Result<Vec<Cluster>, Box<dyn std::error::Error>> {

@@ -9,8 +9,15 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 pub mod boot;
+pub mod cluster;
 pub mod clusters;
+pub mod databases;
+pub mod document;
 pub mod form;
+pub mod once;
+pub mod post;
+pub mod settings;
+pub mod users;
 
 /// A `domain::Error` on its way to a page. Making one sets the HTTP status of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

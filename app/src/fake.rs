@@ -3,7 +3,7 @@
 use crate::portal::{Applied, Intent, Passwords, Portal, Submitted, Target};
 use async_trait::async_trait;
 use domain::{
-    Accepted, Actor, Cluster, ClusterId, ClusterName, Command, Conflict, Error, Timestamp, access,
+    Accepted, Actor, Change, Cluster, ClusterId, ClusterName, Command, Conflict, Error, Timestamp, access,
     event::Event,
     manifest,
     offer::{Offer, Release},
@@ -14,6 +14,8 @@ use domain::{
 };
 use futures::stream::{self, BoxStream, StreamExt};
 use std::sync::{Mutex, PoisonError};
+
+pub mod sample;
 
 /// Clusters in memory. Nothing becomes of a wish unless the test says so.
 #[derive(Default)]
@@ -95,8 +97,14 @@ impl Portal for FakePortal {
         self.all()?.iter().find(|c| c.name == *name && c.project == actor.project).cloned().ok_or(Error::NotFound)
     }
 
-    async fn submit(&self, actor: &Actor, command: Command, _: Passwords) -> Result<Submitted, Error> {
-        self.decide(actor, command).map(|accepted| Submitted { accepted, generated: Passwords::new() })
+    async fn submit(&self, actor: &Actor, command: Command, passwords: Passwords) -> Result<Submitted, Error> {
+        let changes = if let Command::Change { changes, .. } = &command { changes.as_slice() } else { &[] };
+        let asked = changes.iter().filter_map(|change| match change {
+            Change::AddUser { name, .. } | Change::RotatePassword { name } => Some(name),
+            _ => None,
+        });
+        let generated = asked.filter(|name| !passwords.contains_key(*name)).map(|name| (name.clone(), format!("made-up-for-{name}").into())).collect();
+        self.decide(actor, command).map(|accepted| Submitted { accepted, generated })
     }
 
     async fn document(&self, actor: &Actor, id: ClusterId) -> Result<String, Error> {
@@ -111,11 +119,15 @@ impl Portal for FakePortal {
         };
         let fresh = || uuid::Uuid::from_u128(0xfa4e);
         let (command, costs) = document.command(found.as_ref(), actor.project, expected, Major::V17, fresh)?;
+        let changed = match (&found, &command) {
+            (Some(cluster), Command::Change { changes, .. }) => cluster.change(None, changes.clone(), Timestamp::UNIX_EPOCH)? != *cluster,
+            _ => true,
+        };
         let accepted = match intent {
             Intent::Trial => None,
             Intent::Save => Some(self.decide(actor, command)?),
         };
-        Ok(Applied { accepted, created: found.is_none(), changed: true, costs })
+        Ok(Applied { accepted, created: found.is_none(), changed, costs })
     }
 
     async fn events(&self, actor: &Actor, id: ClusterId, limit: u32) -> Result<Vec<Event>, Error> {

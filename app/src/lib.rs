@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod component;
+pub mod draft;
 #[cfg(feature = "ssr")]
 pub mod fake;
 pub mod frame;

@@ -28,6 +28,8 @@ pub const SIGN_OUT_POST: &str = "/sign-out";
 pub const THEME_POST: &str = "/theme";
 /// The event stream.
 pub const EVENTS: &str = "/events";
+/// The certificate authority that clients verify servers with.
+pub const CA: &str = "/v1/ca.pem";
 
 /// A page.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 mod stream;
 
 /// Seconds after which a measurement is old: three of them were missed.
-const STALE_AFTER: i64 = 4;
+pub const STALE_AFTER: i64 = 4;
 
 /// How the stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

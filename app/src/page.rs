@@ -3,9 +3,12 @@
 use crate::{component::icon, link::Link};
 use leptos::prelude::*;
 
+pub mod actions;
 pub mod cluster;
 pub mod clusters;
+pub mod collision;
 pub mod create;
+pub mod creating;
 pub mod data;
 pub mod overview;
 pub mod settings;

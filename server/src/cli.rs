@@ -131,7 +131,7 @@ struct Portal {
     url: String,
     /// API token, from `howdah token create`
     #[arg(long, env = "HOWDAH_TOKEN", hide_env_values = true)]
-    token: String,
+    token: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -234,7 +234,8 @@ fn wait<T>(work: impl Future<Output = anyhow::Result<T>>) -> Result<T, Failure> 
 /// Asks a portal over REST.
 fn ask<T>(portal: &Portal, work: impl AsyncFnOnce(&Client) -> Result<T, Failure>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::Refused(error.to_string()))?;
-    runtime.block_on(async { work(&Client::new(&portal.url, &portal.token)?).await })
+    let client = Client::new(&portal.url, portal.token.as_deref().unwrap_or_default())?;
+    runtime.block_on(work(&client))
 }
 
 fn line(text: String) -> String {

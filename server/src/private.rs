@@ -3,19 +3,16 @@
 
 use crate::{
     config::State,
+    engine::local::process::Identity,
     store::{Store, StoreError},
 };
 use anyhow::{Context, Result, bail};
-use std::{fs::File, path::Path, sync::Arc, time::Duration};
-
-mod install;
-mod postmaster;
-mod process;
-mod socket;
-
 use nix::fcntl::{Flock, FlockArg};
 use postmaster::Postmaster;
-use process::Process;
+use std::{fs::File, path::Path, sync::Arc, time::Duration};
+
+mod postmaster;
+mod socket;
 
 /// How long a start may take, crash recovery included.
 const START: Duration = Duration::from_secs(60);
@@ -104,7 +101,7 @@ impl Private {
 }
 
 /// Starts it again whenever it is found dead, and says so.
-async fn supervise(postmaster: Arc<Postmaster>, mut running: Process) {
+async fn supervise(postmaster: Arc<Postmaster>, mut running: Identity) {
     let mut pause = Duration::from_millis(200);
     loop {
         running.death().await;
@@ -124,7 +121,7 @@ async fn supervise(postmaster: Arc<Postmaster>, mut running: Process) {
     }
 }
 
-async fn again(postmaster: &Postmaster) -> Result<Process> {
+async fn again(postmaster: &Postmaster) -> Result<Identity> {
     let _held = postmaster.hold().await?;
     postmaster.ensure().await
 }

@@ -50,11 +50,11 @@ pub fn build(variant: Variant) -> Result<PathBuf> {
     }
     run(&mut command)?;
     let input = target()?.join(TRIPLE).join(variant.folder()).join("frontend.wasm");
-    bind(&input, &target()?.join("bindgen").join(variant.folder()))
+    bind(variant, &input, &target()?.join("bindgen").join(variant.folder()))
 }
 
 /// Skipped when the same input was bound last time: it takes seconds, and most edits are to the server.
-fn bind(input: &Path, out: &Path) -> Result<PathBuf> {
+fn bind(variant: Variant, input: &Path, out: &Path) -> Result<PathBuf> {
     let wasm = fs::read(input).with_context(|| format!("reading {}", input.display()))?;
     let digest = format!("{:x}", Sha256::digest(&wasm));
     let stamp = out.join(".input");
@@ -69,6 +69,8 @@ fn bind(input: &Path, out: &Path) -> Result<PathBuf> {
         .web(true)?
         .typescript(false)
         .keep_debug(false)
+        // Names make a panic readable, and the download half as large again.
+        .remove_name_section(variant == Variant::Small)
         .remove_producers_section(true)
         .omit_default_module_path(true)
         .generate(out)

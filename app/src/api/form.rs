@@ -30,8 +30,8 @@ pub struct Returned {
     pub endpoint: String,
     /// What was typed, without secrets.
     pub typed: Vec<(String, String)>,
-    /// Why it was refused.
-    pub error: Error,
+    /// Why it was refused; none: it was not, and its page shows what came of it.
+    pub error: Option<Error>,
 }
 
 /// The state of one form on a page.
@@ -68,7 +68,7 @@ impl Form {
         F::Output: Clone + Send + Sync + 'static,
     {
         let returned = use_context::<Option<Returned>>().flatten().filter(|r| r.endpoint == F::PATH && mine(r));
-        let (typed, first) = returned.map_or((None, None), |r| (Some(r.typed), Some(r.error)));
+        let (typed, first) = returned.map_or((None, None), |r| (Some(r.typed), r.error));
         let (version, value, pending) = (action.version(), action.value(), action.pending());
         Self::new(
             Signal::derive(move || match value.read().as_ref() {
@@ -82,7 +82,12 @@ impl Form {
         )
     }
 
-    fn new(error: Signal<Option<Error>>, typed: Option<Vec<(String, String)>>, busy: Signal<bool>) -> Self {
+    /// A form that is sent by its address and shown again with what was typed, as drafts are.
+    pub fn draft(error: Signal<Option<Error>>, typed: Option<Vec<(String, String)>>) -> Self {
+        Self::new(error, typed, Signal::stored(false))
+    }
+
+    pub(super) fn new(error: Signal<Option<Error>>, typed: Option<Vec<(String, String)>>, busy: Signal<bool>) -> Self {
         Self { error, typed: StoredValue::new(typed), busy }
     }
 
@@ -92,10 +97,10 @@ impl Form {
     }
 
     /// The sentence beside the input whose errors come under the path `field`, or under a path below it.
-    pub fn at(&self, field: &'static str) -> Signal<Option<String>> {
-        let error = self.error;
+    pub fn at(&self, field: impl Into<String>) -> Signal<Option<String>> {
+        let (error, field) = (self.error, field.into());
         Signal::derive(move || match error.read().as_ref() {
-            Some(Error::Invalid(all)) => all.iter().find(|e| covers(field, &e.field)).map(|e| e.message.clone()),
+            Some(Error::Invalid(all)) => all.iter().find(|e| covers(&field, &e.field)).map(|e| e.message.clone()),
             // What is taken is nearly always the name, and it is the name that has to change.
             Some(Error::Conflict(taken @ Conflict::NameTaken(_))) if field == "name" => Some(taken.to_string()),
             _ => None,
@@ -162,7 +167,7 @@ where
 }
 
 /// The hidden input that says which page a form is on.
-fn page_field() -> AnyView {
+pub(super) fn page_field() -> AnyView {
     let place = use_location();
     let here = move || {
         let (path, query) = (place.pathname.get(), place.search.get());
@@ -183,7 +188,7 @@ pub use browser::restore_address;
 #[cfg(feature = "ssr")]
 pub use server::give_back;
 #[cfg(feature = "ssr")]
-pub(super) use server::note_failure;
+pub(super) use server::{again, note_failure};
 
 #[cfg(feature = "hydrate")]
 mod browser {
@@ -215,14 +220,24 @@ mod server {
     /// Longest form that is read, in bytes.
     const LONGEST: usize = 1 << 20;
 
-    /// Where the server function of a plain form post leaves why it refused: an extension of the request.
+    /// What the server function of a plain form post leaves when its page is to be the answer: why it refused, or nothing but the wish for it. An
+    /// extension of the request.
     #[derive(Clone, Default)]
-    struct Failure(Arc<Mutex<Option<Error>>>);
+    struct Answer(Arc<Mutex<Option<Option<Error>>>>);
 
     /// Keeps why a plain form post was refused. False: this is none.
     pub fn note_failure(error: &Error) -> bool {
-        let Some(Failure(slot)) = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Failure>().cloned()) else { return false };
-        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        answer(Some(error.clone()))
+    }
+
+    /// Answers a plain form post with its page and what was typed, although nothing was refused: to show what the form would do, for one.
+    pub fn again() {
+        answer(None);
+    }
+
+    fn answer(error: Option<Error>) -> bool {
+        let Some(Answer(slot)) = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Answer>().cloned()) else { return false };
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         true
     }
 
@@ -234,23 +249,23 @@ mod server {
         }
         let (mut parts, body) = request.into_parts();
         let Ok(body) = to_bytes(body, LONGEST).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
-        let failure = Failure::default();
-        parts.extensions.insert(failure.clone());
+        let slot = Answer::default();
+        parts.extensions.insert(slot.clone());
         let answer = next.run(Request::from_parts(parts.clone(), Body::from(body.clone()))).await;
-        parts.extensions.remove::<Failure>();
-        let refused = failure.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match refused {
+        parts.extensions.remove::<Answer>();
+        let again = slot.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match again {
             None => answer,
             Some(error) => page_again(parts, &body, error, context).await,
         }
     }
 
-    async fn page_again(mut parts: Parts, body: &Bytes, error: Error, context: impl Fn() + Clone + Send + Sync + 'static) -> Response<Body> {
+    async fn page_again(mut parts: Parts, body: &Bytes, error: Option<Error>, context: impl Fn() + Clone + Send + Sync + 'static) -> Response<Body> {
         let sent: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
         let page = sent.iter().find(|(name, _)| name == PAGE).map(|(_, page)| page.clone()).filter(|page| link::is_local(page));
         let page = page.unwrap_or_else(|| link::Link::Clusters.path());
         let typed = sent.into_iter().filter(|(name, _)| !is_secret(name) && name != PAGE).collect();
-        let code = status(&error);
+        let code = error.as_ref().map_or(StatusCode::OK, status);
         let returned = Returned { page: page.clone(), endpoint: parts.uri.path().to_owned(), typed, error };
         parts.method = Method::GET;
         parts.uri = page.parse().unwrap_or_default();

@@ -15,7 +15,8 @@ pub fn code(what: impl Into<String>, text: impl Into<Signal<String>>) -> AnyView
     view! { <div class="code"><pre tabindex="0" aria-label=what.clone()>{move || text.get()}</pre>{copy_button(format!("Copy {what}"), text)}</div> }.into_any()
 }
 
-fn copy_button(label: String, text: Signal<String>) -> AnyView {
+/// The button alone, for text that stands elsewhere.
+pub fn copy_button(label: String, text: Signal<String>) -> AnyView {
     let copied = RwSignal::new(false);
     let click = move |_| {
         put(&text.get_untracked());
@@ -25,7 +26,7 @@ fn copy_button(label: String, text: Signal<String>) -> AnyView {
     let symbol = move || if copied.get() { icon("check") } else { icon("copy") };
     let said = move || if copied.get() { "Copied" } else { "" };
     view! {
-        <button class="btn icon ghost small" type="button" aria-label=label on:click=click>{symbol}</button>
+        <button class="btn icon ghost small needs-script" type="button" aria-label=label on:click=click>{symbol}</button>
         <span class="sr" role="status">{said}</span>
     }
     .into_any()

@@ -42,7 +42,8 @@ pub fn frame(id: String, class: &'static str, label: String, children: AnyView) 
     let closed = closed_path();
     // Esc, too, goes through the address.
     let on_close = move |_| {
-        if is_open.get_untracked() {
+        // Closing it to open it anew as a modal one fires late, when it is open again.
+        if is_open.get_untracked() && !node.get_untracked().is_some_and(|dialog| dialog.open()) {
             navigate(&closed.get_untracked(), NavigateOptions { replace: true, scroll: false, ..Default::default() });
         }
     };
@@ -50,9 +51,9 @@ pub fn frame(id: String, class: &'static str, label: String, children: AnyView) 
     Effect::new(move || {
         let Some(dialog) = node.get() else { return };
         if is_open.get() {
-            // As rendered by the server it is open but not modal; an open dialog cannot be made modal.
+            // As rendered by the server it is open but not modal, and an open dialog cannot be made modal. Closing it would say that somebody closed it.
             if dialog.open() && !dialog.matches(":modal").unwrap_or(false) {
-                dialog.close();
+                let _ = dialog.remove_attribute("open");
             }
             if !dialog.open() {
                 let _ = dialog.show_modal();

@@ -67,6 +67,9 @@ impl Client {
     pub fn new(url: &str, token: &str) -> Result<Self, Failure> {
         let wrong = || Failure::Usage(format!("HOWDAH_URL (--url) is an address as in http://127.0.0.1:8080, not {url:?}."));
         let base = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()).ok_or_else(wrong)?;
+        if token.trim().is_empty() {
+            return Err(Failure::Usage("who asks? On the machine of the portal: export HOWDAH_TOKEN=$(howdah token create --name me)".into()));
+        }
         let mut bearer = header::HeaderValue::try_from(format!("Bearer {}", token.trim()))
             .map_err(|_| Failure::Usage("HOWDAH_TOKEN (--token) is not a token: howdah token create prints one.".into()))?;
         bearer.set_sensitive(true);

@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn yaml_nests_and_quotes() {
-        let value = json!({ "a": [1, { "b": "x: y", "c": [] }], "on": null, "e": {} });
+        let value = json!({ "a": [1, { "b": "x: y", "c": [] }], "e": {}, "on": null });
         assert_eq!(yaml(&value), "a:\n  - 1\n  - b: \"x: y\"\n    c: []\ne: {}\n\"on\": null\n");
     }
 }

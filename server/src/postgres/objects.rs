@@ -89,15 +89,19 @@ fn later(name: &DatabaseName, inner: &Inner) -> Vec<String> {
 }
 
 fn objects(name: &DatabaseName, inner: &Inner) -> Vec<String> {
-    let lists: [(bool, &str, Group, fn(&Object) -> bool); 4] = [
-        (false, "all on table", Group::Admin, |o| o.admin),
-        (false, "select on table", Group::Readonly, |o| o.readonly),
-        (true, "all on sequence", Group::Admin, |o| o.admin),
-        (true, "select on sequence", Group::Readonly, |o| o.readonly),
+    let lists = [
+        (false, "all on table", Group::Admin),
+        (false, "select on table", Group::Readonly),
+        (true, "all on sequence", Group::Admin),
+        (true, "select on sequence", Group::Readonly),
     ];
+    let has = |object: &Object, group| match group {
+        Group::Admin => object.admin,
+        Group::Readonly => object.readonly,
+    };
     let mut sql = Vec::new();
-    for (sequence, grant, group, has) in lists {
-        let lacking: Vec<_> = inner.objects.iter().filter(|o| o.sequence == sequence && !has(o)).map(|o| qualified(&o.schema, &o.name)).collect();
+    for (sequence, grant, group) in lists {
+        let lacking: Vec<_> = inner.objects.iter().filter(|o| o.sequence == sequence && !has(o, group)).map(|o| qualified(&o.schema, &o.name)).collect();
         sql.extend(lacking.chunks(CHUNK).map(|some| format!("grant {grant} {} to {}", some.join(", "), ident(&name.group(group)))));
     }
     sql

@@ -1,20 +1,24 @@
 //! One postmaster over one data directory: made, started in a session of its own, known again by more than its pid, stopped.
 
-use super::{START, install, lock, process::Process, socket};
+use super::{START, lock, socket};
+use crate::engine::local::{
+    installs::{Install, Installs},
+    process::{self, Account, Identity, Launch},
+};
 use anyhow::{Context, Result, bail};
+use domain::version::Major;
 use nix::{
     fcntl::{Flock, FlockArg},
     sys::signal::Signal,
-    unistd::{Gid, Uid, User},
+    unistd::{SysconfVar, Uid, sysconf},
 };
 use std::{
     fs::{self, File},
     os::unix::fs::{DirBuilderExt, PermissionsExt, chown},
     path::{Path, PathBuf},
-    process::Stdio,
     time::{Duration, Instant},
 };
-use tokio::{process::Command, time::sleep};
+use tokio::time::sleep;
 
 /// The superuser inside; nobody else is ever made.
 const ROLE: &str = "howdah";
@@ -45,8 +49,8 @@ pub(super) struct Postmaster {
     /// `<data>/portal`.
     home: PathBuf,
     sockets: PathBuf,
-    installs: install::Installs,
-    account: User,
+    installs: Installs,
+    account: Account,
 }
 
 impl Postmaster {
@@ -59,8 +63,8 @@ impl Postmaster {
         let home = data.join("portal");
         own(&home, 0o700, &account)?;
         let sockets = socket::folder(&home);
-        socket::make(&sockets, account.uid.as_raw(), account.gid.as_raw())?;
-        Ok(Self { home, sockets, installs: install::find(folders).await?, account })
+        socket::make(&sockets, account.uid, account.gid)?;
+        Ok(Self { home, sockets, installs: find(folders).await?, account })
     }
 
     /// How to connect.
@@ -91,7 +95,7 @@ impl Postmaster {
     }
 
     /// The one that runs, started if none did, once it accepts connections. Only while held.
-    pub async fn ensure(&self) -> Result<Process> {
+    pub async fn ensure(&self) -> Result<Identity> {
         let data = self.data();
         if !data.join("PG_VERSION").is_file() {
             self.make().await?;
@@ -106,20 +110,16 @@ impl Postmaster {
             }
             None => self.start().await?,
         };
-        self.ready(running).await?;
+        self.ready(&running).await?;
         Ok(running)
     }
 
     /// Stops it and waits for its end. Only while held.
     pub async fn stop(&self) -> Result<()> {
-        let Some(running) = self.running() else { return Ok(()) };
-        for (signal, patience) in [(Signal::SIGINT, 20), (Signal::SIGQUIT, 10), (Signal::SIGKILL, 5)] {
-            running.signal(signal)?;
-            if tokio::time::timeout(Duration::from_secs(patience), running.death()).await.is_ok() {
-                return Ok(());
-            }
+        match self.running() {
+            Some(running) => process::stop(&running, Signal::SIGINT, Duration::from_secs(20), Signal::SIGQUIT).await,
+            None => Ok(()),
         }
-        bail!("process {} does not end", running.pid)
     }
 
     /// Makes the data directory beside its place, so that one half made is never taken for a whole.
@@ -131,8 +131,10 @@ impl Postmaster {
         if self.data().exists() {
             bail!("{} is there, but holds no PostgreSQL data: look at it, then move it away", self.data().display());
         }
-        let bin = install::newest(&self.installs)?;
-        let mut initdb = self.command(&bin.join("initdb"));
+        let newest = self.installs.by_major.values().next_back().context("no PostgreSQL was found")?;
+        let program = newest.tool("initdb").with_context(|| format!("{} has no initdb", newest.bin.display()))?;
+        let mut initdb = self.account.command(&program);
+        initdb.current_dir(&self.home);
         initdb.arg("--pgdata").arg(&half).args(["--username", ROLE, "--encoding", "UTF8", "--locale", "C"]);
         initdb.args(["--data-checksums", "--auth-local", "peer", "--auth-host", "reject"]);
         let output = initdb.output().await.context("running initdb")?;
@@ -145,7 +147,7 @@ impl Postmaster {
 
     /// Writes who may connect: the user of this process and the one that PostgreSQL runs as. True: that is news.
     fn admit(&self) -> Result<bool> {
-        let me = User::from_uid(Uid::effective()).ok().flatten().map_or_else(|| Uid::effective().to_string(), |user| user.name);
+        let me = Account::current()?.name;
         let ident = format!("# Written by the portal.\n{MAP} \"{me}\" {ROLE}\n{MAP} \"{}\" {ROLE}\n", self.account.name);
         let hba = format!("# Written by the portal.\nlocal all {ROLE} peer map={MAP}\n");
         let hba = self.write("pg_hba.conf", &hba)?;
@@ -162,48 +164,52 @@ impl Postmaster {
         let write = || {
             fs::write(&beside, text)?;
             fs::set_permissions(&beside, fs::Permissions::from_mode(0o600))?;
-            chown(&beside, Some(self.account.uid.as_raw()), Some(self.account.gid.as_raw()))?;
+            chown(&beside, Some(self.account.uid), Some(self.account.gid))?;
             fs::rename(&beside, &path)
         };
         write().with_context(|| format!("writing {}", path.display())).map(|()| true)
     }
 
-    async fn start(&self) -> Result<Process> {
+    async fn start(&self) -> Result<Identity> {
         let data = self.data();
-        let bin = install::of(&self.installs, &data)?;
+        let install = self.made_by()?;
         self.make_way().await?;
-        let log = File::options().create(true).append(true).open(self.home.join("log")).context("opening the log of the private PostgreSQL")?;
-        // A session of its own: what ends the portal's session does not end the database.
-        let mut command = self.command(Path::new("setsid"));
-        command.arg(bin.join("postgres")).arg("-D").arg(&data).arg("-k").arg(&self.sockets);
-        command.args(SETTINGS.iter().flat_map(|setting| ["-c", *setting]));
-        let mut child = command.stdout(log.try_clone()?).stderr(log).spawn().context("starting postgres")?;
-        let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).context("postgres ended at once")?;
-        let running = Process::of(pid).context("postgres ended at once")?;
-        // Collects its exit status, or its corpse would look alive.
-        tokio::spawn(async move { child.wait().await });
-        Ok(running)
+        let mut args = vec!["-D".to_owned(), text(&data)?, "-k".into(), text(&self.sockets)?];
+        args.extend(SETTINGS.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]));
+        let program = install.bin.join("postgres");
+        process::start(&Launch { program: &program, args, cwd: &self.home, log: &self.home.join("log"), account: &self.account, cgroups: Vec::new() })
+    }
+
+    /// The install that the data directory needs.
+    fn made_by(&self) -> Result<&Install> {
+        let file = self.data().join("PG_VERSION");
+        let version = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+        let major: Option<Major> = version.trim().parse().ok();
+        major.and_then(|major| self.installs.by_major.get(&major)).with_context(|| {
+            let (data, version) = (self.data(), version.trim().to_owned());
+            format!("{} was made by PostgreSQL {version}, which is not installed any more: install it, or name its folder with --postgres", data.display())
+        })
     }
 
     /// Sees to it that nothing of an earlier one is in the way, and nothing of it is alive. Only called when no postmaster runs.
     async fn make_way(&self) -> Result<()> {
         let until = Instant::now() + Duration::from_secs(15);
         // Backends outlive a killed postmaster by a moment. Data that they may still write to must not get a second postmaster.
-        while let Some(orphan) = Process::all_postgres().find(|process| process.folder().is_some_and(|folder| folder == self.data())) {
+        while let Some(orphan) = process::under(&self.data(), &["postgres"])?.first() {
             if Instant::now() > until {
                 bail!("process {} of an earlier run still works on {}: end it first", orphan.pid, self.data().display());
             }
             sleep(LOOK).await;
         }
         // A pid that was given anew, as after a reboot, would make PostgreSQL refuse for ever. Any other leftover it judges better than we do.
-        if self.noted().is_some_and(|(pid, _)| Process::of(pid).is_some()) {
+        if self.noted().is_some_and(|(pid, _)| Identity::of(pid).is_some()) {
             fs::remove_file(self.data().join("postmaster.pid")).context("removing a stale postmaster.pid")?;
         }
         Ok(())
     }
 
     /// Waits until it accepts connections.
-    async fn ready(&self, running: Process) -> Result<()> {
+    async fn ready(&self, running: &Identity) -> Result<()> {
         let until = Instant::now() + START;
         loop {
             let file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
@@ -231,14 +237,15 @@ impl Postmaster {
 
     /// The postmaster of our data directory, if one lives. A pid alone proves nothing: the process must be a `postgres` that stands in the directory or,
     /// where the system does not tell (a container without the right to trace), is as old as the file says.
-    fn running(&self) -> Option<Process> {
+    fn running(&self) -> Option<Identity> {
         let (pid, born) = self.noted()?;
-        let process = Process::of(pid)?;
-        let ours = match process.folder() {
+        let process = Identity::of(pid)?;
+        let ours = match process.cwd() {
             Some(folder) => folder == self.data(),
-            None => process.started().is_some_and(|started| (started - born).abs() <= 5),
+            None => started(&process).is_some_and(|started| (started - born).abs() <= 5),
         };
-        (process.is_postgres() && ours).then_some(process)
+        let is_postgres = fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("postgres"));
+        (is_postgres && ours).then_some(process)
     }
 
     /// Pid and start, in seconds since 1970, as the pid file has them.
@@ -247,45 +254,53 @@ impl Postmaster {
         let mut lines = file.lines();
         Some((lines.next()?.trim().parse().ok()?, lines.nth(1)?.trim().parse().ok()?))
     }
+}
 
-    /// A command that runs as the account, without the portal's surroundings.
-    fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").env("TZ", "UTC").current_dir(&self.home).stdin(Stdio::null());
-        if self.account.uid != Uid::effective() {
-            command.uid(self.account.uid.as_raw()).gid(self.account.gid.as_raw());
-        }
-        command
+/// What there is to run.
+async fn find(folders: &[PathBuf]) -> Result<Installs> {
+    let installs = Installs::discover(folders).await;
+    if installs.by_major.is_empty() {
+        let all: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
+        bail!("no PostgreSQL was found in {}: install one (Debian: postgresql), or name its folder with --postgres", all.join(", "));
     }
+    Ok(installs)
 }
 
 /// Whom PostgreSQL runs as.
-fn account(run_as: Option<&str>) -> Result<User> {
-    let me = Uid::effective();
+fn account(run_as: Option<&str>) -> Result<Account> {
     let account = match run_as {
-        Some(name) => {
-            User::from_name(name).context("looking for a user")?.with_context(|| format!("there is no user {name}: make one, or name another with --run-as"))?
-        }
-        None => User::from_uid(me).context("looking for the own user")?.with_context(|| format!("the user {me} has no name"))?,
+        Some(name) => Account::named(name).context("make that user, or name another with --run-as")?,
+        None => Account::current()?,
     };
-    if account.uid.is_root() {
+    if account.uid == 0 {
         bail!("PostgreSQL refuses to run as root: name another user with --run-as");
     }
-    if account.uid != me && !me.is_root() {
+    if account.is_other() && !Uid::effective().is_root() {
         bail!("only root can run PostgreSQL as another user ({})", account.name);
     }
     Ok(account)
 }
 
 /// A folder of the account's.
-fn own(folder: &Path, mode: u32, account: &User) -> Result<()> {
+fn own(folder: &Path, mode: u32, account: &Account) -> Result<()> {
     match fs::DirBuilder::new().mode(mode).create(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error).with_context(|| format!("making {}", folder.display())),
         Ok(()) | Err(_) => {}
     }
-    let (uid, gid): (Uid, Gid) = (account.uid, account.gid);
-    if Uid::effective().is_root() {
-        chown(folder, Some(uid.as_raw()), Some(gid.as_raw())).with_context(|| format!("handing {} over", folder.display()))?;
+    if account.is_other() {
+        chown(folder, Some(account.uid), Some(account.gid)).with_context(|| format!("handing {} over", folder.display()))?;
     }
     Ok(())
+}
+
+fn text(path: &Path) -> Result<String> {
+    path.to_str().map(ToOwned::to_owned).with_context(|| format!("{} is not UTF-8", path.display()))
+}
+
+/// Its start in seconds since 1970, as far as the clock was not set since.
+fn started(process: &Identity) -> Option<i64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let boot: i64 = stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+    let hertz = sysconf(SysconfVar::CLK_TCK).ok()??;
+    Some(boot + i64::try_from(process.start).ok()? / hertz)
 }

@@ -1,6 +1,6 @@
 //! `Postgres` documents: read, compared with what is stored, tried or saved as one command.
 
-use super::{Service, authorize, clusters, offered, passwords};
+use super::{Service, authorize, clusters, offered};
 use crate::{
     secret,
     store::{credentials, incident},
@@ -49,7 +49,6 @@ async fn once(service: &Service, actor: &Actor, target: Target, document: &Docum
     authorize(actor, command.action())?;
 
     let mut sent: Passwords = document.passwords.iter().map(|(user, password)| (user.clone(), SecretString::from(password.as_str()))).collect();
-    passwords::check(&sent)?;
     if let (Some(found), Command::Change { changes, .. }) = (&found, &mut command) {
         for user in keep_new(service, found, &mut sent).await? {
             costs.push(format!("Changes the password of {user}: clients need the new one."));

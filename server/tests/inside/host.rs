@@ -1,5 +1,9 @@
 //! A real PostgreSQL of a test's own, on a socket in a temporary folder; gone with the value.
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
 use std::{
     collections::BTreeMap,
@@ -122,9 +126,13 @@ impl Server {
         fs::read_to_string(self.home.path().join("log")).unwrap()
     }
 
+    /// Sends its postmaster a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+
     fn stop(&mut self) {
-        let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
-        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGQUIT);
+        self.signal(Signal::SIGQUIT);
         let _ = self.child.wait();
     }
 }

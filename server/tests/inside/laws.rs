@@ -4,20 +4,25 @@ use crate::{
     host::{Server, chosen},
     world::everywhere,
 };
-use domain::Change;
+use domain::{Change, observed::Seen};
+use nix::sys::signal::Signal;
 use proptest::{prelude::*, test_runner::TestRunner};
 use secrecy::SecretString;
 use server::{
-    postgres::{inside, quote},
+    postgres::{inside, quote, statistics::Probe},
     secret,
 };
 use sqlx::AssertSqlSafe;
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 #[test]
 fn quoting_is_what_the_server_calls_quoting() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    for install in chosen().values().last() {
+    for install in chosen().values().skip(chosen().len() - 1) {
         let server = runtime.block_on(Server::start(install));
         let connection = RefCell::new(runtime.block_on(server.connect("postgres")));
         let mut runner = TestRunner::new(ProptestConfig::with_cases(150));
@@ -41,7 +46,7 @@ fn quoting_is_what_the_server_calls_quoting() {
 #[test]
 fn a_password_is_prepared_as_the_server_prepares_it() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    for install in chosen().values().last() {
+    for install in chosen().values().skip(chosen().len() - 1) {
         let server = runtime.block_on(Server::start(install));
         let connection = RefCell::new(runtime.block_on(server.connect("postgres")));
         let mut runner = TestRunner::new(ProptestConfig::with_cases(60));
@@ -132,7 +137,16 @@ async fn nobody_there_is_unknown_and_not_empty() {
         w.users(&["alice"]);
         let nowhere = w.server.options().socket("/nonexistent");
         let seen = inside::converge(&nowhere, &w.cluster, &BTreeMap::new()).await;
-        assert!(matches!(seen, domain::observed::Seen::Unknown(_)), "{seen:?}");
+        assert!(matches!(seen, Seen::Unknown(_)), "{seen:?}");
+        // One that froze takes connections and never answers.
+        w.server.signal(Signal::SIGSTOP);
+        let start = Instant::now();
+        let measured = Probe::new(w.server.options()).vitals(&w.cluster).await;
+        assert!(measured.is_err() && start.elapsed() < Duration::from_secs(2));
+        let seen = inside::converge(&w.server.options(), &w.cluster, &BTreeMap::new()).await;
+        assert!(matches!(seen, Seen::Unknown(_)) && start.elapsed() < Duration::from_secs(6), "{seen:?}");
+        w.server.signal(Signal::SIGCONT);
+        w.reach().await;
     })
     .await;
 }

@@ -184,11 +184,13 @@ impl Place {
 
     /// Takes the cluster away and proves that nothing is left.
     pub async fn remove(&self, cluster: &Cluster) {
+        let started = Instant::now();
         for _ in 0..20 {
             if self.engine().remove(cluster).await.unwrap() == Progress::Settled {
                 break;
             }
         }
+        eprintln!("removed in {:?}", started.elapsed());
         assert!(!self.folder(cluster).exists());
         assert!(processes_under(&self.root).is_empty(), "processes are left");
         let short = cluster.id.0.simple().to_string()[22..].to_owned();

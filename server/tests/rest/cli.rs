@@ -70,6 +70,8 @@ async fn exit_codes_tell_what_happened() {
         (&url, &["token", "create"], 2),
         (&url, &["token", "create", "--name", "n", "--role", "king"], 2),
         (&url, &["get", "--url", "not an address"], 2),
+        (&url, &["get", "--token", ""], 2),
+        (&url, &["get", "--token", "two\nlines"], 2),
         (&url, &["get", "nothing"], 3),
         (&url, &["status", NOWHERE], 3),
         (&url, &["psql", "nothing"], 3),

@@ -87,6 +87,8 @@ pub struct InstanceMark {
     pub synced: bool,
     /// Starts that failed in a row.
     pub failures: u8,
+    /// Copies that were made since it last answered.
+    pub copies: u8,
     /// What the last failed start said.
     pub failure: Option<Failure>,
     /// The restart counter that its process was started under.

@@ -128,7 +128,7 @@ fn instance(ground: &Ground, cluster: &Cluster, whole: &ClusterMark, site: &Site
     let files = wanted.iter().map(|(path, _)| path.as_path());
     let written = files.chain([site.conf.join("managed.conf").as_path()]).filter_map(modified).max().unwrap_or(0);
     let limited = ground.limits.are_set(&site.short, &settings.size);
-    let cooling = mark.failures >= ATTEMPTS && mark.failure.as_ref().is_some_and(|failure| now() - failure.at < COOLING);
+    let cooling = (mark.failures >= ATTEMPTS || mark.copies > 1) && mark.failure.as_ref().is_some_and(|failure| now() - failure.at < COOLING);
     Ok((Instance { mark, data, process, answer: Answer::Silent, conf: Conf { base, managed }, limited, cooling }, written))
 }
 

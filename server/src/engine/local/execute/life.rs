@@ -85,7 +85,7 @@ impl Work<'_> {
             let mut lines = text.lines();
             let own = lines.next().and_then(|pid| pid.trim().parse::<i32>().ok()) == Some(postmaster.pid);
             if own && lines.nth(6).is_some_and(|state| ["ready", "standby"].contains(&state.trim())) {
-                InstanceMark::change(site, |mark| (mark.failures, mark.failure, mark.answered) = (0, None, true))?;
+                InstanceMark::change(site, |mark| (mark.failures, mark.failure, mark.copies, mark.answered) = (0, None, 0, true))?;
                 return Ok(Ok(()));
             }
             if !postmaster.lives() {

@@ -71,7 +71,7 @@ impl Work<'_> {
         let (site, account) = (self.site(ordinal), &self.ground.layout.account);
         site.prepare(account)?;
         self.port(&site)?;
-        InstanceMark::change(&site, |mark| (mark.stage, mark.synced) = (Stage::Building, false))?;
+        InstanceMark::change(&site, |mark| (mark.stage, mark.synced, mark.copies) = (Stage::Building, false, mark.copies.saturating_add(1)))?;
         self.stop(ordinal).await?.ok();
         layout::remove(&site.data)?;
         self.write(ordinal, managed)?;
@@ -82,7 +82,7 @@ impl Work<'_> {
         }
         touch(&site.data.join("standby.signal"), account)?;
         InstanceMark::change(&site, |mark| {
-            (mark.stage, mark.once, mark.fenced, mark.failures, mark.failure) = (Stage::Built, true, false, 0, None);
+            (mark.stage, mark.once, mark.fenced, mark.failures) = (Stage::Built, true, false, 0);
         })?;
         self.start(ordinal).await
     }

@@ -134,7 +134,7 @@ impl Work<'_> {
         }
         self.stop(ordinal).await?.ok();
         InstanceMark::change(&self.site(ordinal), |mark| {
-            (mark.stage, mark.failures, mark.failure) = (Stage::Broken(why.to_owned()), 0, None);
+            (mark.stage, mark.failures) = (Stage::Broken(why.to_owned()), 0);
         })?;
         tracing::warn!(cluster.id = %self.cluster.id, instance = ordinal, why, "an instance gets a fresh copy");
         Ok(Ok(()))

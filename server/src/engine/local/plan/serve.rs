@@ -141,10 +141,19 @@ fn replica(world: &World, primary: u8, facts: &Facts, ordinal: u8, todo: &mut To
     };
     let instance = instance.unwrap_or(&absent);
     let managed = managed_replica(world, primary, instance, Some(facts));
+    let destroys = instance.data != Data::Absent && unknown(world).is_some();
     let useless = instance.mark.stage != Stage::Built || instance.data == Data::Absent;
     match (&instance.process, useless, instance.mark.fenced) {
         (Process::Leftover, ..) => todo.steps.push(Step::Clear { ordinal }),
         (Process::Running, true, _) | (Process::Running, _, true) => todo.steps.push(Step::Stop { ordinal }),
+        (Process::Dead, true, _) | (Process::Dead, _, true) if destroys => {
+            todo.wait("CannotLook", format!("Instance {ordinal} gets a new copy as soon as every instance can be looked at."));
+        }
+        // A second copy that does not start either: something else is wrong, and copying on and on would only add to it.
+        (Process::Dead, true, _) if instance.cooling => {
+            let why = instance.mark.failure.as_ref().map_or_else(String::new, |failure| failure.message.clone());
+            todo.wait("StartFailed", format!("Instance {ordinal} gets another copy soon. {why}"));
+        }
         (Process::Dead, true, _) if !world.tools.basebackup => {
             todo.blocked.push(Reason::new("ToolMissing", "Replicas need pg_basebackup, which this PostgreSQL came without: install the client tools."));
         }
@@ -152,6 +161,9 @@ fn replica(world: &World, primary: u8, facts: &Facts, ordinal: u8, todo: &mut To
         (Process::Dead, true, _) => todo.wait("Creating", format!("Instance {ordinal} is about to be copied.")),
         (Process::Dead, false, true) if world.tools.rewind => todo.steps.push(Step::Rewind { ordinal, from: primary, managed }),
         (Process::Dead, false, true) => todo.steps.push(Step::Condemn { ordinal, why: "there is no pg_rewind for its version".into() }),
+        (Process::Dead, false, false) if instance.mark.failures >= ATTEMPTS && destroys => {
+            todo.wait("CannotLook", format!("Instance {ordinal} gets a new copy as soon as every instance can be looked at."));
+        }
         (Process::Dead, false, false) if instance.mark.failures >= ATTEMPTS => {
             let why = instance.mark.failure.as_ref().map_or_else(|| "it does not start".into(), |failure| failure.message.clone());
             todo.steps.push(Step::Condemn { ordinal, why });
@@ -163,21 +175,25 @@ fn replica(world: &World, primary: u8, facts: &Facts, ordinal: u8, todo: &mut To
                 todo.steps.push(Step::Start { ordinal });
             }
         }
-        (Process::Running, false, false) => follower(ordinal, instance, facts, managed, todo),
+        (Process::Running, false, false) => follower(ordinal, instance, facts, managed, destroys, todo),
     }
 }
 
-fn follower(ordinal: u8, instance: &Instance, primary: &Facts, managed: Managed, todo: &mut Todo) {
+fn follower(ordinal: u8, instance: &Instance, primary: &Facts, managed: Managed, incomplete: bool, todo: &mut Todo) {
     match &instance.answer {
         Answer::Silent => todo.wait("Starting", format!("Instance {ordinal} is starting.")),
         Answer::Unknown(why) => todo.wait("CannotLook", format!("Instance {ordinal}: {why}")),
+        Answer::Up(Facts { stray: Some(why), .. }) if incomplete => todo.wait("CannotLook", format!("Instance {ordinal} cannot follow: {why}")),
         Answer::Up(Facts { stray: Some(why), .. }) => todo.steps.push(Step::Condemn { ordinal, why: why.clone() }),
-        Answer::Up(_) => {
+        Answer::Up(facts) => {
             let before = todo.steps.len();
             configure(ordinal, instance, managed, todo);
             chores(ordinal, instance, todo);
-            if todo.steps.len() == before && !primary.followers.contains_key(&ordinal) {
-                todo.wait("NotStreaming", format!("Instance {ordinal} does not follow the primary yet."));
+            match (todo.steps.len() == before, primary.followers.contains_key(&ordinal)) {
+                (false, _) | (true, true) => {}
+                // It may have stopped replaying just because it has less of something than its primary.
+                (true, false) if !facts.pending.is_empty() => todo.steps.push(Step::Restart { ordinal }),
+                (true, false) => todo.wait("NotStreaming", format!("Instance {ordinal} does not follow the primary yet.")),
             }
         }
     }

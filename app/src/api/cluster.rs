@@ -1,0 +1,70 @@
+//! Server functions of the pages of one cluster: looking at it, and the one path that every change of it takes.
+
+// The macro makes a public struct of each function, whose fields are its documented arguments.
+#![allow(missing_docs)]
+
+use super::ApiError;
+use domain::{ClusterId, event::Event, offer::Offer, vitals::Vitals};
+use leptos::{server, server_fn::codec::GetUrl};
+use serde::{Deserialize, Serialize};
+
+/// What the pages of a cluster need beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sight {
+    /// Its last measurement, if there is a fresh one.
+    pub vitals: Option<Vitals>,
+    /// What can be had here.
+    pub offer: Offer,
+}
+
+/// What the pages of a cluster need beside it.
+#[server(prefix = "/api", endpoint = "cluster/sight", input = GetUrl)]
+pub async fn get_sight(id: ClusterId) -> Result<Sight, ApiError> {
+    let (portal, actor) = super::ctx()?;
+    portal.cluster(&actor, id).await?;
+    Ok(Sight { vitals: portal.vitals(id), offer: portal.offer() })
+}
+
+/// The newest events of a cluster first.
+#[server(prefix = "/api", endpoint = "cluster/events", input = GetUrl)]
+pub async fn get_events(id: ClusterId, limit: u32) -> Result<Vec<Event>, ApiError> {
+    let (portal, actor) = super::ctx()?;
+    Ok(portal.events(&actor, id, limit.min(100)).await?)
+}
+
+#[cfg(feature = "ssr")]
+pub(super) use saving::{change, read};
+
+#[cfg(feature = "ssr")]
+mod saving {
+    use crate::{
+        api::{ApiError, ctx, form::done},
+        link::Link,
+        portal::{Passwords, Submitted},
+    };
+    use domain::{Change, ClusterId, ClusterName, Command, Error, Spec};
+
+    /// Sends the changes that a form asks for, given the wish as it is stored, and the browser back to `page`.
+    pub(in crate::api) async fn change(
+        id: ClusterId,
+        expected: Option<u64>,
+        passwords: Passwords,
+        page: fn(ClusterName) -> Link,
+        changes: impl FnOnce(&Spec) -> Result<Vec<Change>, Error> + Send,
+    ) -> Result<(ClusterName, Submitted), ApiError> {
+        let (portal, actor) = ctx()?;
+        let cluster = portal.cluster(&actor, id).await?;
+        let changes = changes(&cluster.spec)?;
+        let submitted = portal.submit(&actor, Command::Change { id, expected, changes }, passwords).await?;
+        done(&page(cluster.name.clone()).path());
+        Ok((cluster.name, submitted))
+    }
+
+    /// Reads a typed value; what is wrong with it stands beside `field`.
+    pub(in crate::api) fn read<T: std::str::FromStr>(field: &str, text: &str) -> Result<T, Error>
+    where
+        T::Err: std::fmt::Display,
+    {
+        text.trim().parse().map_err(|error: T::Err| Error::invalid(field, error.to_string()))
+    }
+}

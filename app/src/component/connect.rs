@@ -1,0 +1,102 @@
+//! How to connect: who, where to, by which address and with what. The choice is in the address of the page, so it works without script.
+
+use super::{
+    basic::{card, icon},
+    code::{code, copy},
+};
+use crate::link::{self, Link};
+use domain::{Cluster, status::EndpointKind};
+use leptos::prelude::*;
+use leptos_router::{components::Form, hooks::use_query_map};
+use snippet::{CA_FILE, Choice, Language};
+
+pub mod snippet;
+
+/// The card.
+pub fn connect(cluster: Signal<Cluster>) -> AnyView {
+    let query = use_query_map();
+    let choice = Memo::new(move |_| {
+        let query = query.read();
+        let [user, database, endpoint, language] = ["user", "db", "ep", "lang"].map(|name| query.get(name));
+        Choice::of(&cluster.read(), user.as_deref(), database.as_deref(), endpoint.as_deref(), language.as_deref())
+    });
+    let name = cluster.read_untracked().name.clone();
+    let data = Link::Data(name.clone()).path();
+    let lacks = Memo::new(move |_| cluster.read().spec.users.is_empty() || cluster.read().spec.databases.is_empty());
+    let body = move || if lacks.get() { first_steps(&data) } else { view! { {chooser(cluster, choice)}{result(cluster, choice, &data)} }.into_any() };
+    let external = move || if cluster.read().spec.external { "TLS required. External access is on." } else { "TLS required. External access is off." };
+    let network = format!("{}#network", Link::Settings(name).path());
+    let body = view! {
+        <div class="body stack" style="--gap:var(--s3)">{body}</div>
+        <footer>{icon("lock")}<span>{external}</span><a class="push" href=network>"Network"</a></footer>
+    };
+    card("connect", "Connect", (), body)
+}
+
+fn first_steps(data: &str) -> AnyView {
+    let (user, database) = (format!("{data}?dialog=add-user"), format!("{data}?dialog=add-database"));
+    view! {
+        <p class="muted">"To connect, a user and a database are needed."</p>
+        <div class="row"><a class="btn small" href=user>{icon("user")}"Add a user"</a><a class="btn small" href=database>{icon("db")}"Add a database"</a></div>
+    }
+    .into_any()
+}
+
+fn chooser(cluster: Signal<Cluster>, choice: Memo<Choice>) -> AnyView {
+    let send = move |event: leptos::ev::Event| {
+        #[cfg(feature = "hydrate")]
+        if let Some(form) = event_target::<web_sys::HtmlInputElement>(&event).form() {
+            // A browser without it still has the button.
+            let _ = form.request_submit();
+        }
+        #[cfg(not(feature = "hydrate"))]
+        drop(event);
+    };
+    let option = |value: String, label: String, selected: bool| view! { <option value=value selected=selected>{label}</option> };
+    let users = move || cluster.read().spec.users.keys().map(|u| option(u.to_string(), u.to_string(), u.as_str() == choice.read().user)).collect_view();
+    let databases = move || cluster.read().spec.databases.keys().map(|d| option(d.to_string(), d.to_string(), d.as_str() == choice.read().database)).collect_view();
+    let endpoints = move || {
+        let all = [(EndpointKind::Rw, "rw", "Read and write"), (EndpointKind::Ro, "ro", "Read only")];
+        let here = all.into_iter().filter(|(kind, ..)| *kind == EndpointKind::Rw || cluster.read().status.endpoint(*kind).is_some());
+        here.map(|(kind, value, label)| option(value.into(), label.into(), choice.read().endpoint == kind)).collect_view()
+    };
+    let languages = Language::ALL.map(|language| {
+        let checked = choice.read_untracked().language == language;
+        view! { <label><input type="radio" name="lang" value=language.name() checked=checked/>{language.name()}</label> }
+    });
+    let fields = view! {
+        <div class="stack" style="--gap:var(--s3)" on:change=send>
+            <div class="grid" style="--min:7rem;gap:var(--s2)">
+                <div class="field"><label for="cu">"User"</label><select id="cu" name="user">{users}</select></div>
+                <div class="field"><label for="cd">"Database"</label><select id="cd" name="db">{databases}</select></div>
+                <div class="field"><label for="ce">"Address"</label><select id="ce" name="ep">{endpoints}</select></div>
+            </div>
+            <div class="seg" role="radiogroup" aria-label="Language">{languages}</div>
+            <noscript inner_html="<button class='btn small' type='submit'>Show this</button>"></noscript>
+        </div>
+    };
+    view! { <Form method="get" action="" noscroll=true replace=true>{fields.into_any()}</Form> }.into_any()
+}
+
+fn result(cluster: Signal<Cluster>, choice: Memo<Choice>, data: &str) -> AnyView {
+    let rotate = data.to_owned();
+    let address = Memo::new(move |_| cluster.read().status.endpoint(choice.read().endpoint).cloned());
+    let string = Signal::derive(move || address.read().as_ref().map(|to| snippet::string(&choice.read(), to)).unwrap_or_default());
+    let example = Signal::derive(move || address.read().as_ref().map(|to| snippet::example(&choice.read(), to)).unwrap_or_default());
+    let is_known = Memo::new(move |_| address.read().is_some());
+    let body = move || {
+        if !is_known.get() {
+            return view! { <p class="muted">"The address appears here as soon as the primary is up."</p> }.into_any();
+        }
+        let what = format!("{} example", choice.read().language.name());
+        let password = format!("{rotate}?dialog=password-{}", choice.read().user);
+        view! {
+            <div class="field"><span class="label">"Connection string"</span>{copy("Copy connection string", string)}</div>
+            <p class="hint">"The password is shown once, when it is made. "<a href=password>"Set a new one"</a></p>
+            {code(what, example)}
+            <p class="hint">"The example checks the server's certificate: put the "<a href=link::CA rel="external" download=CA_FILE>"CA certificate"</a>" beside it as "<code>{CA_FILE}</code>"."</p>
+        }
+        .into_any()
+    };
+    body.into_any()
+}

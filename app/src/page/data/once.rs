@@ -1,0 +1,68 @@
+//! The one showing of a password that was made up.
+
+use crate::{
+    api::once::{Once, take_password},
+    component::{Dialog, copy, icon},
+    draft::percent,
+    page::actions::wanted_dialog,
+};
+use domain::{
+    Cluster,
+    status::{Endpoint, EndpointKind},
+};
+use leptos::prelude::*;
+
+/// The dialog, while the address asks for it.
+pub fn dialog(cluster: Signal<Cluster>) -> AnyView {
+    let wanted = wanted_dialog();
+    let is_wanted = Memo::new(move |_| wanted.read().as_deref() == Some("password"));
+    let name = cluster.read_untracked().name.to_string();
+    let taken = Resource::new(
+        move || is_wanted.get(),
+        move |wanted| {
+            let name = name.clone();
+            async move { if wanted { take_password(name).await.ok().flatten() } else { None } }
+        },
+    );
+    let drawn = move || {
+        is_wanted.get().then(|| {
+            view! {
+                <Suspense>
+                    {move || Suspend::new(async move {
+                        let once = taken.await;
+                        let to = cluster.read_untracked().status.endpoint(EndpointKind::Rw).cloned();
+                        view! { <Dialog id="password" title=title(once.as_ref())>{body(once, to)}</Dialog> }
+                    })}
+                </Suspense>
+            }
+        })
+    };
+    drawn.into_any()
+}
+
+fn title(once: Option<&Once>) -> String {
+    once.map_or_else(|| "The password was shown".to_owned(), |once| format!("Password of {}", once.user))
+}
+
+fn body(once: Option<Once>, to: Option<Endpoint>) -> AnyView {
+    let close = crate::component::dialog::closed_path();
+    let Some(Once { user, password }) = once else {
+        return view! {
+            <div class="body"><p>"A password is shown once and not kept in readable form. If nobody copied it, set a new one."</p></div>
+            <footer><a class="btn" href=close>"Close"</a></footer>
+        }
+        .into_any();
+    };
+    let (host, port) = to.map_or_else(|| ("*".to_owned(), "*".to_owned()), |to| (to.host, to.port.to_string()));
+    let line = format!("{host}:{port}:*:{user}:{}\n", password.replace('\\', "\\\\").replace(':', "\\:"));
+    let file = format!("data:text/plain;charset=utf-8,{}", percent(&line));
+    view! {
+        <div class="body stack" style="--gap:var(--s3)">
+            <div class="note" data-s="warn">{icon("warn")}<div><b>"Copy it now."</b>" It is not stored in readable form and cannot be shown again."</div></div>
+            {copy("Copy password", password)}
+            <p class="hint">"If the user had another password, that one no longer works."</p>
+        </div>
+        <footer><a class="btn" href=file download=".pgpass" rel="external">{icon("dl")}"Download .pgpass"</a><a class="btn primary" href=close>"I have copied it"</a></footer>
+    }
+    .into_any()
+}
