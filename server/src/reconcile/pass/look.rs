@@ -1,11 +1,6 @@
 //! A look at a cluster, inside PostgreSQL included; every part of it within its time. What did not come about is unknown.
 
-use crate::{
-    engine::EngineError,
-    postgres::inside,
-    reconcile::Context,
-    store::credentials,
-};
+use crate::{engine::EngineError, postgres::inside, reconcile::Context, store::credentials};
 use anyhow::anyhow;
 use domain::{
     Cluster,
@@ -55,4 +50,3 @@ async fn look_inside(context: &Context, cluster: &Cluster) -> Seen<Inside> {
 pub(super) async fn within<T>(limit: Duration, what: &str, call: impl Future<Output = Result<T, EngineError>>) -> Result<T, EngineError> {
     timeout(limit, call).await.unwrap_or_else(|_| Err(anyhow!("{what} took longer than {} s and was cut off", limit.as_secs()).into()))
 }
-
