@@ -151,15 +151,20 @@ impl Place {
     }
 
     pub async fn text(&self, cluster: &Cluster, ordinal: u8, sql: &str) -> String {
+        self.attempt(cluster, ordinal, sql).await.unwrap()
+    }
+
+    async fn attempt(&self, cluster: &Cluster, ordinal: u8, sql: &str) -> Result<String, sqlx::Error> {
         let mut session = self.session(cluster, ordinal).await;
-        sqlx::query(AssertSqlSafe(format!("select ({sql})::text"))).fetch_one(&mut session).await.unwrap().get(0)
+        Ok(sqlx::query(AssertSqlSafe(format!("select ({sql})::text"))).fetch_one(&mut session).await?.get(0))
     }
 
     /// Waits until an instance answers this.
     pub async fn eventually(&self, cluster: &Cluster, ordinal: u8, sql: &str, expected: &str) {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
-            let now = self.text(cluster, ordinal, sql).await;
+            // A replica may not have the table yet.
+            let now = self.attempt(cluster, ordinal, sql).await.unwrap_or_else(|error| error.to_string());
             if now == expected {
                 return;
             }

@@ -153,7 +153,10 @@ fn complaint_of(name: &str, complaint: &str) -> Reason {
     }
     let telling = |line: &&str| ["error:", "FATAL:", "PANIC:", "fatal:"].iter().any(|word| line.contains(word));
     let line = complaint.lines().rev().find(telling).or_else(|| complaint.lines().last()).unwrap_or("no reason was given");
-    Reason::new("ToolFailed", format!("{name}: {}", observe::message(line)))
+    // Of bad lines in a configuration file the last words only say that there are some.
+    let cause = complaint.lines().find(|line| line.contains("LOG:")).filter(|_| line.ends_with("contains errors")).unwrap_or(line);
+    let cause = cause.split(" in file \"").next().unwrap_or(cause);
+    Reason::new("ToolFailed", format!("{name}: {}", observe::message(cause)))
 }
 
 fn disk_full() -> Reason {

@@ -53,6 +53,10 @@ impl Work<'_> {
         layout::remove(&trial)?;
         layout::folder(&trial, 0o700, Some(account))?;
         layout::folder(&data, 0o700, Some(account))?;
+        // The check starts shared memory as for real and looks into these.
+        for inner in ["base", "global", "pg_commit_ts", "pg_dynshmem", "pg_notify", "pg_serial", "pg_snapshots", "pg_stat", "pg_subtrans", "pg_wal"] {
+            layout::folder(&data.join(inner), 0o700, Some(account))?;
+        }
         layout::write(&data.join("PG_VERSION"), &format!("{}\n", self.cluster.spec.version.number()), 0o600, Some(account))?;
         let site = self.site(1);
         let files = self.ground.base(self.cluster, &site, 1, 20_000, settings);

@@ -13,6 +13,12 @@ pub(super) fn first(cluster: &Cluster, world: &World) -> Plan {
     if let Some((ordinal, why)) = unknown(world) {
         return Plan::waits("CannotLook", format!("Instance {ordinal}: {why}"));
     }
+    // Whatever runs on a data directory that is not whole must not run beside the one that is made.
+    let running: Vec<Step> =
+        each(world).filter(|(_, i)| i.process == Process::Running && !i.is_good()).map(|(ordinal, _)| Step::Stop { ordinal }).collect();
+    if !running.is_empty() {
+        return Plan::steps(running);
+    }
     let built: Vec<_> = each(world).filter(|(_, i)| i.is_good()).collect();
     let primaries: Vec<_> = built.iter().filter(|(_, i)| i.data == Data::There { standby: false }).collect();
     match (primaries.as_slice(), built.as_slice()) {
