@@ -8,6 +8,9 @@ use super::{
 use domain::{Uuid, quantity::human};
 use serde_json::Value;
 
+/// How long the first measurement of a cluster takes at most, as a rule.
+const MEASURED: std::time::Duration = std::time::Duration::from_millis(1500);
+
 /// The cluster of that name in documents, of that uuid, or else of that title.
 pub async fn find(client: &Client, name: &str) -> Result<Value, Failure> {
     if Uuid::try_parse(name).is_ok_and(|_| name.len() == 36) {
@@ -80,7 +83,7 @@ fn ready(row: &Value) -> String {
 }
 
 pub async fn status(client: &Client, name: &str, output: Output) -> Result<String, Failure> {
-    let instance = find(client, name).await?;
+    let instance = measured(client, &address(&find(client, name).await?)).await?;
     match output {
         Output::Json => return Ok(json(&instance)),
         Output::Yaml => return Ok(yaml(&instance)),
@@ -104,6 +107,17 @@ pub async fn status(client: &Client, name: &str, output: Output) -> Result<Strin
         }
     }
     Ok(text)
+}
+
+/// A cluster with the lag of its replicas, which is measured only while somebody asks for it: so asked twice, where the first answer has none.
+async fn measured(client: &Client, address: &str) -> Result<Value, Failure> {
+    let instance = client.get(address, &[]).await?;
+    let unknown = |node: &Value| node["role"] == "replica" && node["state"] == "ready" && node["lag_bytes"].is_null();
+    if !instance["nodes"].as_array().into_iter().flatten().any(unknown) {
+        return Ok(instance);
+    }
+    tokio::time::sleep(MEASURED).await;
+    client.get(address, &[]).await
 }
 
 fn node(node: &Value) -> Vec<String> {

@@ -49,7 +49,7 @@ pub async fn create(State(portal): State<SharedPortal>, Caller(actor): Caller, r
     let chosen = sent.has("uuid");
     sent.finish()?;
     if chosen && portal.cluster(&actor, id).await.is_ok() {
-        return Err(Error::from(Conflict::NameTaken(format!("instance with the uuid {id}"))).into());
+        return Err(Error::from(Conflict::NameTaken(format!("cluster with the uuid {id}"))).into());
     }
     submit_new(&portal, &actor, id, spec).await?;
     let cluster = portal.cluster(&actor, id).await?;
