@@ -248,7 +248,7 @@ async fn a_document_is_imported_or_given_back_with_the_place_of_the_error() {
     let wrong =
         site.post("/api/clusters/import", &format!("_page=/clusters/new?mode=yaml%26dialog=x&text={}", good.replace("replicas: 2", "replicas: 99"))).await;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
-    wrong.says("replicas: 99").says("spec.replicas").says("line 6");
+    wrong.says("replicas: 99").says("spec.replicas").says("From 1 to 16");
 }
 
 #[tokio::test]
