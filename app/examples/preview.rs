@@ -164,7 +164,10 @@ fn one_cluster() -> FakePortal {
     ];
     let others = states.into_iter().zip(101..).map(|((name, cluster), n)| sample::named(cluster, name, n));
     let all = std::iter::once(sample::ready()).chain(others).collect();
-    FakePortal { events: sample::events(), vitals: Some(Vitals { at: Timestamp::now(), ..sample::vitals() }), ..FakePortal::with(all) }
+    let mut portal = FakePortal::with(all);
+    portal.events = sample::events();
+    portal.vitals = Some(Vitals { at: Timestamp::now(), ..sample::vitals() });
+    portal
 }
 
 fn made_up() -> Result<Vec<Cluster>, Box<dyn std::error::Error>> {

@@ -37,12 +37,11 @@ pub fn alarms(all: Memo<Vec<Alarm>>) -> AnyView {
 }
 
 fn row(row: &Row) -> AnyView {
-    let since = row.since.map(|at| view! { <span class="xs faint nowrap">{ago(at)}</span> });
+    let since = row.since.map(|at| view! { " "<span class="xs faint nowrap">{ago(at)}</span> });
     view! {
         <li>
             <span class="st" data-s=row.tone.name()>{symbol(row.tone)}<span style="color:var(--text);font-weight:450">{row.title.clone()}</span><span class="sr">{format!(" {}", row.word)}</span></span>
-            <span class="push num muted">{row.evidence.clone()}</span>
-            {since}
+            <span class="push num muted" style="text-align:end">{row.evidence.clone()}{since}</span>
         </li>
     }
     .into_any()

@@ -76,7 +76,7 @@ fn fields(cluster: Signal<Cluster>, form: Typed, offer: Option<&Offer>) -> AnyVi
             </div>
             {crate::component::form_errors(form, &["preset", "instances", "storage", "cpu", "memory", "quorum.min", "quorum.max"])}
         </div>
-        <footer style="display:flex;padding:.6rem var(--s4);border-block-start:var(--b)"><span class="sm muted">"Nothing changes before you have seen what it costs."</span>{review_button()}</footer>
+        <footer><span>"Nothing changes before you have seen what it costs."</span>{review_button()}</footer>
     }
     .into_any()
 }
