@@ -21,3 +21,9 @@ pub use field::{Area, Field, error_line, form_errors, submit};
 pub use status::{cluster_pill, cluster_status, look, pill, status};
 pub use steps::{Step, steps};
 pub use time::{ago, since};
+
+/// Processor time for people: `0.25 CPU`, `2 CPU`.
+pub fn cores(cpu: domain::quantity::Cpu) -> String {
+    let text = format!("{:.2}", f64::from(cpu.get()) / 1000.0);
+    format!("{} CPU", text.trim_end_matches('0').trim_end_matches('.'))
+}

@@ -119,11 +119,15 @@ impl Portal for FakePortal {
         };
         let fresh = || uuid::Uuid::from_u128(0xfa4e);
         let (command, costs) = document.command(found.as_ref(), actor.project, expected, Major::V17, fresh)?;
+        let changed = match (&found, &command) {
+            (Some(cluster), Command::Change { changes, .. }) => cluster.change(None, changes.clone(), Timestamp::UNIX_EPOCH)? != *cluster,
+            _ => true,
+        };
         let accepted = match intent {
             Intent::Trial => None,
             Intent::Save => Some(self.decide(actor, command)?),
         };
-        Ok(Applied { accepted, created: found.is_none(), changed: true, costs })
+        Ok(Applied { accepted, created: found.is_none(), changed, costs })
     }
 
     async fn events(&self, actor: &Actor, id: ClusterId, limit: u32) -> Result<Vec<Event>, Error> {

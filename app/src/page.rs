@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod clusters;
 pub mod collision;
 pub mod create;
+pub mod creating;
 pub mod data;
 pub mod overview;
 pub mod settings;

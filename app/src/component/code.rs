@@ -26,7 +26,7 @@ pub fn copy_button(label: String, text: Signal<String>) -> AnyView {
     let symbol = move || if copied.get() { icon("check") } else { icon("copy") };
     let said = move || if copied.get() { "Copied" } else { "" };
     view! {
-        <button class="btn icon ghost small" type="button" aria-label=label on:click=click>{symbol}</button>
+        <button class="btn icon ghost small needs-script" type="button" aria-label=label on:click=click>{symbol}</button>
         <span class="sr" role="status">{said}</span>
     }
     .into_any()

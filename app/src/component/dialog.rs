@@ -51,9 +51,9 @@ pub fn frame(id: String, class: &'static str, label: String, children: AnyView) 
     Effect::new(move || {
         let Some(dialog) = node.get() else { return };
         if is_open.get() {
-            // As rendered by the server it is open but not modal; an open dialog cannot be made modal.
+            // As rendered by the server it is open but not modal, and an open dialog cannot be made modal. Closing it would say that somebody closed it.
             if dialog.open() && !dialog.matches(":modal").unwrap_or(false) {
-                dialog.close();
+                let _ = dialog.remove_attribute("open");
             }
             if !dialog.open() {
                 let _ = dialog.show_modal();

@@ -66,10 +66,11 @@ fn me(boot: &Boot) -> AnyView {
             <button class="btn ghost block" type="button" style="padding-inline:.5rem" popovertarget="me">
                 <span class="avatar" aria-hidden="true">{initials}</span>
                 <span class="trunc" title=actor.name.clone()>{actor.name.clone()}</span>
-                <span class="tag push">{actor.role.name()}</span>
+                <span class="push"></span>
                 {icon("updown")}
             </button>
             <div class="menu start" popover id="me">
+                <p class="hint" style="padding:.25rem .5rem">"Role: "{actor.role.name()}</p>
                 <a href=dialog_path("keys")>{icon("help")}"Keyboard shortcuts"<kbd class="push">"?"</kbd></a>
                 <hr/>
                 <form method="post" action=link::SIGN_OUT_POST><button type="submit">{icon("out")}"Sign out"</button></form>

@@ -18,8 +18,8 @@ pub fn bar(boot: &Boot) -> AnyView {
             <nav aria-label="Breadcrumb" style="min-inline-size:0">{crumbs()}</nav>
             <span class="push"></span>
             {freshness()}
-            <a class="search" style="text-decoration:none" href=dialog_path("palette")>
-                {icon("search")}<span>"Search or run a command"</span>" "<kbd class="push">"Ctrl K"</kbd><span class="sr">"Search or run a command"</span>
+            <a class="search" style="text-decoration:none" href=dialog_path("palette") aria-label="Search or run a command, Ctrl K">
+                {icon("search")}<span>"Search or run a command"</span>" "<kbd class="push">"Ctrl K"</kbd>
             </a>
             {theme_button(boot.theme)}
         </header>

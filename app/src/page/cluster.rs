@@ -2,11 +2,11 @@
 
 use crate::{
     api::clusters::get_cluster,
-    component::{cluster_pill, empty, section_error},
+    component::{cluster_pill, cores, empty, section_error},
     frame::page_head,
     link::Link,
     live::use_live,
-    page::{not_found, overview},
+    page::{creating, not_found, overview},
 };
 use domain::{Cluster, Error, Phase};
 use leptos::prelude::*;
@@ -59,7 +59,7 @@ fn gone(cluster: &Cluster) -> AnyView {
 pub fn cluster_head(actions: impl IntoView + 'static) -> AnyView {
     let cluster = use_cluster();
     let name = cluster.read_untracked().name.to_string();
-    let settling = Memo::new(move |_| cluster.read().is_settling());
+    let settling = Memo::new(move |_| cluster.with(|c| c.is_settling() && !matches!(c.status.phase, Phase::New | Phase::Creating)));
     let applying = move || settling.get().then(|| view! { <span class="tag" data-s="busy">"Saved, not reached yet"</span> });
     let pill = move || cluster.with(cluster_pill);
     let shape = move || cluster.with(shape);
@@ -74,7 +74,7 @@ fn shape(cluster: &Cluster) -> AnyView {
         1 => format!("{}, 1 instance", spec.topology),
         n => format!("{}, {n} instances (1 primary, {} replica{})", spec.topology, n - 1, if n == 2 { "" } else { "s" }),
     };
-    let size = format!("{}, {} CPU and {} each", spec.size.preset, spec.size.cpu(), domain::quantity::human(spec.size.memory().get()));
+    let size = format!("{}, {} and {} each", spec.size.preset, cores(spec.size.cpu()), domain::quantity::human(spec.size.memory().get()));
     view! { <span>{format!("PostgreSQL {}", spec.version.number())}</span><span>{instances}</span><span>{size}</span> }.into_any()
 }
 
@@ -83,9 +83,5 @@ fn shape(cluster: &Cluster) -> AnyView {
 pub fn First() -> impl IntoView {
     let cluster = use_cluster();
     let is_new = Memo::new(move |_| matches!(cluster.read().status.phase, Phase::New | Phase::Creating));
-    move || if is_new.get() { creating() } else { view! { <overview::Overview/> }.into_any() }
-}
-
-fn creating() -> AnyView {
-    cluster_head(())
+    move || if is_new.get() { creating::creating() } else { view! { <overview::Overview/> }.into_any() }
 }

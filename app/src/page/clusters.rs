@@ -2,7 +2,7 @@
 
 use crate::{
     api::clusters::list_clusters,
-    component::{cluster_status, empty, icon, menu, note, refused, section_error},
+    component::{cluster_status, cores, empty, icon, menu, note, refused, section_error},
     frame::{link_button, may, page_head},
     link::Link,
     live::use_live,
@@ -184,5 +184,5 @@ fn totals(all: &[Cluster]) -> String {
     let sum = |each: fn(&Cluster) -> u64| all.iter().map(|c| each(c) * u64::from(c.spec.instances)).sum::<u64>();
     let millis = sum(|c| u64::from(c.spec.size.cpu().get()));
     let (cpu, storage) = (domain::quantity::Cpu::millis(u32::try_from(millis).unwrap_or(u32::MAX)), sum(|c| c.spec.storage.get()));
-    format!("{} instances, {cpu} CPU, {}", sum(|_| 1), human(storage))
+    format!("{} instances, {}, {}", sum(|_| 1), cores(cpu), human(storage))
 }

@@ -3,7 +3,7 @@
 use super::draft::{CUSTOM, Draft};
 use crate::{
     api::form::Form,
-    component::{Choice, Field, card, check, choice, error_line, seg},
+    component::{Choice, Field, card, check, choice, cores, error_line, seg},
 };
 use domain::{offer::Offer, quantity::human, size::Preset, version::Major};
 use leptos::{ev, prelude::*};
@@ -105,7 +105,8 @@ fn confirmation(draft: &Draft) -> String {
         (_, 0) => "Commits do not wait for a replica. A failover can lose the last moments of writes.".into(),
         (_, max) if !draft.strict.is_empty() => format!("A commit waits for {max} of {replicas} replicas. Writes pause while fewer can answer."),
         (_, max) if quorum.min == max => format!("A commit waits for {max} of {replicas} replicas, for fewer when fewer are healthy."),
-        (_, max) => format!("A commit waits for {max} of {replicas} replicas; when fewer are healthy for {}, and never blocks.", quorum.min),
+        (_, max) if quorum.min == 0 => format!("A commit waits for {max} of {replicas} replicas while so many are healthy, else for none. Writes never block."),
+        (_, max) => format!("A commit waits for {max} of {replicas} replicas, for {} while fewer are healthy. Writes never block.", quorum.min),
     }
 }
 
@@ -120,7 +121,7 @@ fn size(form: Form, start: &Draft) -> AnyView {
         Preset::Xlarge2 => "Analytics",
     };
     let presets = Preset::ALL.into_iter().map(|preset| Choice {
-        text: format!("{} CPU, {}", preset.cpu(), human(preset.memory().get())),
+        text: format!("{}, {}", cores(preset.cpu()), human(preset.memory().get())),
         aside: uses(preset).into(),
         ..Choice::new(preset.name(), preset.name())
     });

@@ -3,7 +3,7 @@
 use super::{document_of, draft::Draft};
 use crate::{
     api::form::Form,
-    component::{code, form_errors, submit},
+    component::{code, cores, form_errors, submit},
 };
 use domain::quantity::{Cpu, human};
 use leptos::prelude::*;
@@ -15,12 +15,12 @@ pub fn rail(form: Form, draft: RwSignal<Draft>) -> AnyView {
     let name = move || draft.with(|d| if d.name.trim().is_empty() { "no name yet".to_owned() } else { d.name.trim().to_owned() });
     let each = move || {
         let (spec, chosen) = (wish.get(), draft.read().preset.clone());
-        format!("{} × {chosen}, {} CPU, {}", spec.instances, spec.size.cpu(), human(spec.size.memory().get()))
+        format!("{} × {chosen}, {}, {}", spec.instances, cores(spec.size.cpu()), human(spec.size.memory().get()))
     };
     let compute = move || {
         let spec = wish.get();
         let n = spec.instances;
-        format!("{} CPU, {}", Cpu::millis(spec.size.cpu().get() * u32::from(n)), human(spec.size.memory().get() * u64::from(n)))
+        format!("{}, {}", cores(Cpu::millis(spec.size.cpu().get() * u32::from(n))), human(spec.size.memory().get() * u64::from(n)))
     };
     let disk = move || wish.with(|spec| human(spec.storage.get() * u64::from(spec.instances)));
     let drawn = move || wish.with(|spec| picture(spec.instances, spec.quorum.max > 0));
