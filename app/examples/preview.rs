@@ -3,7 +3,13 @@
 //! Serves style from `style/`, and scripts from the folder in `HOWDAH_SITE` (as `start.js`) if there is one. `?as=viewer` on any page changes who is
 //! signed in; `HOWDAH_PREVIEW=empty` starts without clusters, `HOWDAH_PREVIEW=down` with a portal that cannot reach its database.
 
-use app::{AssetPaths, api::form, fake::{FakePortal, sample}, portal::SharedPortal, shell};
+use app::{
+    AssetPaths,
+    api::form,
+    fake::{FakePortal, sample},
+    portal::SharedPortal,
+    shell,
+};
 use axum::{
     Form, Router,
     body::Body,

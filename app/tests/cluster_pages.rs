@@ -192,7 +192,8 @@ async fn an_operator_runs_but_does_not_resize() {
 #[tokio::test]
 async fn a_refused_user_comes_back_with_what_was_typed_but_the_password() {
     let page = "/clusters/orders/data?dialog=add-user";
-    let fields = [("name", "pg_admin"), ("description", "Shop back end"), ("password", "correct horse"), ("access[orders]", "readonly"), ("replication", "true")];
+    let fields =
+        [("name", "pg_admin"), ("description", "Shop back end"), ("password", "correct horse"), ("access[orders]", "readonly"), ("replication", "true")];
     let answer = site(sample::ready()).post("/api/users/add", page, &fields).await;
     answer.is(StatusCode::BAD_REQUEST).has("are reserved").has("value=\"pg_admin\"").has("value=\"Shop back end\"").lacks("correct horse");
     answer.has("<dialog id=\"add-user\" aria-labelledby=\"add-user-t\" open");
@@ -258,7 +259,13 @@ async fn the_later_of_two_people_is_told_who_came_first() {
     let page = "/clusters/orders/data?dialog=edit-user-app";
     let fields = [("expected", "7"), ("user", "app"), ("description", "My words"), ("access[orders]", "admin")];
     let answer = site.post("/api/users/set", page, &fields).await;
-    answer.is(StatusCode::CONFLICT).has("Somebody changed this cluster").has("ada").has("User reporting added").has("value=\"My words\"").has("name=\"expected\" value=\"1\"");
+    answer
+        .is(StatusCode::CONFLICT)
+        .has("Somebody changed this cluster")
+        .has("ada")
+        .has("User reporting added")
+        .has("value=\"My words\"")
+        .has("name=\"expected\" value=\"1\"");
 }
 
 #[tokio::test]

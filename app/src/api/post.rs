@@ -38,12 +38,12 @@ impl Post {
     }
 
     /// For the hidden input `expected`: the generation that the form was filled from; after a collision the one that it collided with, so that sending
-    /// it again means it.
+    /// it again means it; after it was accepted the one that it made.
     pub fn expected(&self, seen: u64) -> Signal<String> {
-        let error = self.form.error();
+        let (error, answer) = (self.form.error(), self.answer);
         Signal::derive(move || match error.read().as_ref() {
             Some(Error::Conflict(Conflict::Stale { generation })) => generation.to_string(),
-            _ => seen.to_string(),
+            _ => answer.read().as_ref().and_then(|answer| answer.parse::<u64>().ok()).unwrap_or(seen).to_string(),
         })
     }
 

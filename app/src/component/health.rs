@@ -23,15 +23,18 @@ pub fn health(rows: Memo<Vec<Row>>) -> AnyView {
 /// What a person must know first, as notes. Nothing when there is nothing.
 pub fn alarms(all: Memo<Vec<Alarm>>) -> AnyView {
     let drawn = move || {
-        all.read().iter().map(|alarm| {
-            let role = (alarm.tone == Tone::Bad).then_some("alert");
-            view! {
-                <div class="note" data-s=alarm.tone.name() role=role style="margin-block-end:var(--s4)">
-                    {icon(alarm.tone.name())}
-                    <div><b>{alarm.title}</b>": "{alarm.text.clone()}<p class="muted">{alarm.advice}</p></div>
-                </div>
-            }
-        }).collect_view()
+        all.read()
+            .iter()
+            .map(|alarm| {
+                let role = (alarm.tone == Tone::Bad).then_some("alert");
+                view! {
+                    <div class="note" data-s=alarm.tone.name() role=role style="margin-block-end:var(--s4)">
+                        {icon(alarm.tone.name())}
+                        <div><b>{alarm.title}</b>": "{alarm.text.clone()}<p class="muted">{alarm.advice}</p></div>
+                    </div>
+                }
+            })
+            .collect_view()
     };
     drawn.into_any()
 }
