@@ -83,7 +83,7 @@ mod browser {
         prelude::*,
         server_fn::{
             client::{Client, browser::BrowserClient},
-            http_export::Method,
+            codec::{Encoding, PostUrl},
             request::{ClientReq, browser::BrowserRequest},
             response::ClientRes,
         },
@@ -128,7 +128,7 @@ mod browser {
     async fn exchange(endpoint: &str, body: String) -> Result<(String, Option<String>), Error> {
         let fault = |error: ApiError| error.0;
         let request: Result<BrowserRequest, ApiError> =
-            ClientReq::<ApiError>::try_new_req_text(endpoint, "application/x-www-form-urlencoded", "application/json", body, Method::POST);
+            ClientReq::<ApiError>::try_new_req_text(endpoint, "application/x-www-form-urlencoded", "application/json", body, PostUrl::METHOD);
         let response = <BrowserClient as Client<ApiError>>::send(request.map_err(fault)?).await.map_err(fault)?;
         let status = ClientRes::<ApiError>::status(&response);
         let to = ClientRes::<ApiError>::has_redirect(&response).then(|| ClientRes::<ApiError>::location(&response));
