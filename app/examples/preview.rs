@@ -3,7 +3,13 @@
 //! Serves style from `style/`, and scripts from the folder in `HOWDAH_SITE` (as `start.js`) if there is one. `?as=viewer` on any page changes who is
 //! signed in; `HOWDAH_PREVIEW=empty` starts without clusters, `HOWDAH_PREVIEW=down` with a portal that cannot reach its database.
 
-use app::{AssetPaths, api::form, fake::{FakePortal, sample}, portal::SharedPortal, shell};
+use app::{
+    AssetPaths,
+    api::form,
+    fake::{FakePortal, sample},
+    portal::SharedPortal,
+    shell,
+};
 use axum::{
     Form, Router,
     body::Body,
@@ -164,7 +170,10 @@ fn one_cluster() -> FakePortal {
     ];
     let others = states.into_iter().zip(101..).map(|((name, cluster), n)| sample::named(cluster, name, n));
     let all = std::iter::once(sample::ready()).chain(others).collect();
-    FakePortal { events: sample::events(), vitals: Some(Vitals { at: Timestamp::now(), ..sample::vitals() }), ..FakePortal::with(all) }
+    let mut portal = FakePortal::with(all);
+    portal.events = sample::events();
+    portal.vitals = Some(Vitals { at: Timestamp::now(), ..sample::vitals() });
+    portal
 }
 
 fn made_up() -> Result<Vec<Cluster>, Box<dyn std::error::Error>> {

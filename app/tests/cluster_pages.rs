@@ -55,7 +55,8 @@ struct Site {
 }
 
 fn site(cluster: Cluster) -> Site {
-    let portal = FakePortal { events: sample::events(), vitals: Some(sample::vitals()), ..FakePortal::with(vec![cluster]) };
+    let mut portal = FakePortal::with(vec![cluster]);
+    (portal.events, portal.vitals) = (sample::events(), Some(sample::vitals()));
     Site { portal: Arc::new(portal), role: Role::Admin }
 }
 
@@ -159,7 +160,8 @@ async fn what_was_made_by_hand_is_shown_and_left_alone() {
 
 #[tokio::test]
 async fn a_portal_without_its_database_says_so() {
-    let portal = FakePortal { down: true, ..FakePortal::with(vec![sample::ready()]) };
+    let mut portal = FakePortal::with(vec![sample::ready()]);
+    portal.down = true;
     let site = Site { portal: Arc::new(portal), role: Role::Admin };
     for page in PAGES {
         site.get(page).await.has("The portal cannot reach its own database just now.").has("Try again");
@@ -190,10 +192,11 @@ async fn an_operator_runs_but_does_not_resize() {
 #[tokio::test]
 async fn a_refused_user_comes_back_with_what_was_typed_but_the_password() {
     let page = "/clusters/orders/data?dialog=add-user";
-    let fields = [("name", "pg_admin"), ("description", "Shop back end"), ("password", "correct horse"), ("access[orders]", "readonly"), ("replication", "true")];
+    let fields =
+        [("name", "pg_admin"), ("description", "Shop back end"), ("password", "correct horse"), ("access[orders]", "readonly"), ("replication", "true")];
     let answer = site(sample::ready()).post("/api/users/add", page, &fields).await;
     answer.is(StatusCode::BAD_REQUEST).has("are reserved").has("value=\"pg_admin\"").has("value=\"Shop back end\"").lacks("correct horse");
-    answer.has("<dialog class=\"dlg\" id=\"add-user\"");
+    answer.has("<dialog id=\"add-user\" aria-labelledby=\"add-user-t\" open");
 }
 
 #[tokio::test]
@@ -256,7 +259,13 @@ async fn the_later_of_two_people_is_told_who_came_first() {
     let page = "/clusters/orders/data?dialog=edit-user-app";
     let fields = [("expected", "7"), ("user", "app"), ("description", "My words"), ("access[orders]", "admin")];
     let answer = site.post("/api/users/set", page, &fields).await;
-    answer.is(StatusCode::CONFLICT).has("Somebody changed this cluster").has("ada").has("User reporting added").has("value=\"My words\"").has("name=\"expected\" value=\"1\"");
+    answer
+        .is(StatusCode::CONFLICT)
+        .has("Somebody changed this cluster")
+        .has("ada")
+        .has("User reporting added")
+        .has("value=\"My words\"")
+        .has("name=\"expected\" value=\"1\"");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! Server functions about databases: add, change, remove.
+//! Server functions about databases: add, change, remove. Each answers
+//! the generation that was saved.
 
 // The macro makes a public struct of each function, whose fields are its documented arguments.
 #![allow(missing_docs)]
@@ -16,14 +17,14 @@ pub async fn add_database(
     #[server(default)] owner: String,
     #[server(default)] description: String,
     #[server(default)] extensions: BTreeMap<String, String>,
-) -> Result<(), ApiError> {
+) -> Result<u64, ApiError> {
     let name = super::cluster::read("name", &name)?;
     let owner = (!owner.is_empty()).then(|| super::cluster::read("owner", &owner)).transpose()?;
     let description = super::cluster::read("description", &description)?;
     let extensions = extensions.keys().map(|extension| super::cluster::read("extensions", extension)).collect::<Result<_, _>>()?;
     let add = domain::Change::AddDatabase { id: domain::Uuid::new_v4(), name, owner, roles: Default::default(), extensions, description };
-    super::cluster::change(cluster, None, Default::default(), crate::link::Link::Data, move |_| Ok(vec![add])).await?;
-    Ok(())
+    let (_, submitted) = super::cluster::change(cluster, None, Default::default(), crate::link::Link::Data, move |_| Ok(vec![add])).await?;
+    Ok(submitted.accepted.generation)
 }
 
 /// Changes owner and description of a database. Without an owner it keeps the one it has.
@@ -34,13 +35,13 @@ pub async fn set_database(
     database: String,
     #[server(default)] owner: String,
     #[server(default)] description: String,
-) -> Result<(), ApiError> {
+) -> Result<u64, ApiError> {
     let name = super::cluster::read("database", &database)?;
     let owner = (!owner.is_empty()).then(|| super::cluster::read("owner", &owner)).transpose()?;
     let description = super::cluster::read("description", &description)?;
     let set = domain::Change::SetDatabase { name, owner, roles: None, extensions: None, description: Some(description) };
-    super::cluster::change(cluster, expected, Default::default(), crate::link::Link::Data, move |_| Ok(vec![set])).await?;
-    Ok(())
+    let (_, submitted) = super::cluster::change(cluster, expected, Default::default(), crate::link::Link::Data, move |_| Ok(vec![set])).await?;
+    Ok(submitted.accepted.generation)
 }
 
 /// All extensions of a database anew. Taking one off drops nothing.
@@ -50,18 +51,18 @@ pub async fn set_extensions(
     expected: Option<u64>,
     database: String,
     #[server(default)] extensions: BTreeMap<String, String>,
-) -> Result<(), ApiError> {
+) -> Result<u64, ApiError> {
     let name = super::cluster::read("database", &database)?;
     let extensions = extensions.keys().map(|extension| super::cluster::read("extensions", extension)).collect::<Result<_, _>>()?;
     let set = domain::Change::SetDatabase { name, owner: None, roles: None, extensions: Some(extensions), description: None };
-    super::cluster::change(cluster, expected, Default::default(), crate::link::Link::Data, move |_| Ok(vec![set])).await?;
-    Ok(())
+    let (_, submitted) = super::cluster::change(cluster, expected, Default::default(), crate::link::Link::Data, move |_| Ok(vec![set])).await?;
+    Ok(submitted.accepted.generation)
 }
 
 /// Removes a database and its data, if its name was typed.
 #[server(prefix = "/api", endpoint = "databases/remove")]
-pub async fn remove_database(cluster: ClusterId, database: String, #[server(default)] confirm: String) -> Result<(), ApiError> {
+pub async fn remove_database(cluster: ClusterId, database: String, #[server(default)] confirm: String) -> Result<u64, ApiError> {
     let remove = domain::Change::RemoveDatabase { name: super::cluster::read("database", &database)?, confirm: domain::Confirm::Typed(confirm) };
-    super::cluster::change(cluster, None, Default::default(), crate::link::Link::Data, move |_| Ok(vec![remove])).await?;
-    Ok(())
+    let (_, submitted) = super::cluster::change(cluster, None, Default::default(), crate::link::Link::Data, move |_| Ok(vec![remove])).await?;
+    Ok(submitted.accepted.generation)
 }

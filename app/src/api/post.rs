@@ -38,12 +38,12 @@ impl Post {
     }
 
     /// For the hidden input `expected`: the generation that the form was filled from; after a collision the one that it collided with, so that sending
-    /// it again means it.
+    /// it again means it; after it was accepted the one that it made.
     pub fn expected(&self, seen: u64) -> Signal<String> {
-        let error = self.form.error();
+        let (error, answer) = (self.form.error(), self.answer);
         Signal::derive(move || match error.read().as_ref() {
             Some(Error::Conflict(Conflict::Stale { generation })) => generation.to_string(),
-            _ => seen.to_string(),
+            _ => answer.read().as_ref().and_then(|answer| answer.parse::<u64>().ok()).unwrap_or(seen).to_string(),
         })
     }
 
@@ -83,7 +83,7 @@ mod browser {
         prelude::*,
         server_fn::{
             client::{Client, browser::BrowserClient},
-            http_export::Method,
+            codec::{Encoding, PostUrl},
             request::{ClientReq, browser::BrowserRequest},
             response::ClientRes,
         },
@@ -128,7 +128,7 @@ mod browser {
     async fn exchange(endpoint: &str, body: String) -> Result<(String, Option<String>), Error> {
         let fault = |error: ApiError| error.0;
         let request: Result<BrowserRequest, ApiError> =
-            ClientReq::<ApiError>::try_new_req_text(endpoint, "application/x-www-form-urlencoded", "application/json", body, Method::POST);
+            ClientReq::<ApiError>::try_new_req_text(endpoint, "application/x-www-form-urlencoded", "application/json", body, PostUrl::METHOD);
         let response = <BrowserClient as Client<ApiError>>::send(request.map_err(fault)?).await.map_err(fault)?;
         let status = ClientRes::<ApiError>::status(&response);
         let to = ClientRes::<ApiError>::has_redirect(&response).then(|| ClientRes::<ApiError>::location(&response));

@@ -1,4 +1,5 @@
-//! Server functions about users: add, change, new password, remove. A password that the portal made up is shown once, by way of [`super::once`].
+//! Server functions about users: add, change, new password, remove. A password that the portal made up is shown once, by way of [`super::once`]. Each answers
+//! the generation that was saved.
 
 // The macro makes a public struct of each function, whose fields are its documented arguments.
 #![allow(missing_docs)]
@@ -17,7 +18,7 @@ pub async fn add_user(
     #[server(default)] description: String,
     #[server(default)] replication: bool,
     #[server(default)] access: BTreeMap<String, String>,
-) -> Result<(), ApiError> {
+) -> Result<u64, ApiError> {
     use crate::{draft::access, link::Link};
     let name: domain::RoleName = super::cluster::read("name", &name)?;
     let description = super::cluster::read("description", &description)?;
@@ -29,7 +30,7 @@ pub async fn add_user(
     };
     let (of, submitted) = super::cluster::change(cluster, None, passwords, Link::Data, all).await?;
     super::once::hand_over(&of, &name, &submitted);
-    Ok(())
+    Ok(submitted.accepted.generation)
 }
 
 /// Changes what a user may do, all of it at once.
@@ -41,7 +42,7 @@ pub async fn set_user(
     #[server(default)] description: String,
     #[server(default)] replication: bool,
     #[server(default)] access: BTreeMap<String, String>,
-) -> Result<(), ApiError> {
+) -> Result<u64, ApiError> {
     use crate::{draft::access, link::Link};
     let name: domain::RoleName = super::cluster::read("user", &user)?;
     let description = super::cluster::read("description", &description)?;
@@ -50,25 +51,25 @@ pub async fn set_user(
         let set = domain::Change::SetUser { name: name.clone(), replication: Some(replication), description: Some(description) };
         Ok((!same).then_some(set).into_iter().chain(access::changes(spec, &name, &access)?).collect())
     };
-    super::cluster::change(cluster, expected, Default::default(), Link::Data, all).await?;
-    Ok(())
+    let (_, submitted) = super::cluster::change(cluster, expected, Default::default(), Link::Data, all).await?;
+    Ok(submitted.accepted.generation)
 }
 
 /// Gives a user a new password; the old one stops working at once.
 #[server(prefix = "/api", endpoint = "users/password")]
-pub async fn rotate_password(cluster: ClusterId, user: String, #[server(default)] password: String) -> Result<(), ApiError> {
+pub async fn rotate_password(cluster: ClusterId, user: String, #[server(default)] password: String) -> Result<u64, ApiError> {
     let name: domain::RoleName = super::cluster::read("user", &user)?;
     let passwords = super::once::chosen(&name, password)?;
     let rotate = domain::Change::RotatePassword { name: name.clone() };
     let (of, submitted) = super::cluster::change(cluster, None, passwords, crate::link::Link::Data, move |_| Ok(vec![rotate])).await?;
     super::once::hand_over(&of, &name, &submitted);
-    Ok(())
+    Ok(submitted.accepted.generation)
 }
 
 /// Removes a user; what it owns goes to the `<db>_admin` of each database.
 #[server(prefix = "/api", endpoint = "users/remove")]
-pub async fn remove_user(cluster: ClusterId, user: String) -> Result<(), ApiError> {
+pub async fn remove_user(cluster: ClusterId, user: String) -> Result<u64, ApiError> {
     let remove = domain::Change::RemoveUser { name: super::cluster::read("user", &user)? };
-    super::cluster::change(cluster, None, Default::default(), crate::link::Link::Data, move |_| Ok(vec![remove])).await?;
-    Ok(())
+    let (_, submitted) = super::cluster::change(cluster, None, Default::default(), crate::link::Link::Data, move |_| Ok(vec![remove])).await?;
+    Ok(submitted.accepted.generation)
 }

@@ -54,7 +54,8 @@ fn chooser(cluster: Signal<Cluster>, choice: Memo<Choice>) -> AnyView {
     };
     let option = |value: String, label: String, selected: bool| view! { <option value=value selected=selected>{label}</option> };
     let users = move || cluster.read().spec.users.keys().map(|u| option(u.to_string(), u.to_string(), u.as_str() == choice.read().user)).collect_view();
-    let databases = move || cluster.read().spec.databases.keys().map(|d| option(d.to_string(), d.to_string(), d.as_str() == choice.read().database)).collect_view();
+    let databases =
+        move || cluster.read().spec.databases.keys().map(|d| option(d.to_string(), d.to_string(), d.as_str() == choice.read().database)).collect_view();
     let endpoints = move || {
         let all = [(EndpointKind::Rw, "rw", "Read and write"), (EndpointKind::Ro, "ro", "Read only")];
         let here = all.into_iter().filter(|(kind, ..)| *kind == EndpointKind::Rw || cluster.read().status.endpoint(*kind).is_some());

@@ -23,26 +23,28 @@ pub fn health(rows: Memo<Vec<Row>>) -> AnyView {
 /// What a person must know first, as notes. Nothing when there is nothing.
 pub fn alarms(all: Memo<Vec<Alarm>>) -> AnyView {
     let drawn = move || {
-        all.read().iter().map(|alarm| {
-            let role = (alarm.tone == Tone::Bad).then_some("alert");
-            view! {
-                <div class="note" data-s=alarm.tone.name() role=role style="margin-block-end:var(--s4)">
-                    {icon(alarm.tone.name())}
-                    <div><b>{alarm.title}</b>": "{alarm.text.clone()}<p class="muted">{alarm.advice}</p></div>
-                </div>
-            }
-        }).collect_view()
+        all.read()
+            .iter()
+            .map(|alarm| {
+                let role = (alarm.tone == Tone::Bad).then_some("alert");
+                view! {
+                    <div class="note" data-s=alarm.tone.name() role=role style="margin-block-end:var(--s4)">
+                        {icon(alarm.tone.name())}
+                        <div><b>{alarm.title}</b>": "{alarm.text.clone()}<p class="muted">{alarm.advice}</p></div>
+                    </div>
+                }
+            })
+            .collect_view()
     };
     drawn.into_any()
 }
 
 fn row(row: &Row) -> AnyView {
-    let since = row.since.map(|at| view! { <span class="xs faint nowrap">{ago(at)}</span> });
+    let since = row.since.map(|at| view! { " "<span class="xs faint nowrap">{ago(at)}</span> });
     view! {
         <li>
             <span class="st" data-s=row.tone.name()>{symbol(row.tone)}<span style="color:var(--text);font-weight:450">{row.title.clone()}</span><span class="sr">{format!(" {}", row.word)}</span></span>
-            <span class="push num muted">{row.evidence.clone()}</span>
-            {since}
+            <span class="push num muted" style="text-align:end">{row.evidence.clone()}{since}</span>
         </li>
     }
     .into_any()

@@ -41,7 +41,9 @@ fn drawn(picture: &Picture) -> AnyView {
     let ends = picture.ends.iter().map(end).collect_view();
     let primary = match &picture.primary {
         Some(primary) => node(primary, "node primary", "Primary"),
-        None => view! { <div class="node" data-s="bad"><b>{icon("bad")}"No primary"</b><span class="muted">"Nothing accepts writes now"</span></div> }.into_any(),
+        None => {
+            view! { <div class="node" data-s="bad"><b>{icon("bad")}"No primary"</b><span class="muted">"Nothing accepts writes now"</span></div> }.into_any()
+        }
     };
     let replicas = (!picture.replicas.is_empty()).then(|| {
         let all = picture.replicas.iter().map(|(wire, node)| replica(wire, node)).collect_view();

@@ -86,8 +86,20 @@ mod tests {
     fn both_texts_can_be_read_off_it() {
         let (old, new) = ("a\nb\nc\nd\ne", "b\nx\nd\ne\nf");
         let all = lines(old, new);
-        let first: Vec<_> = all.iter().filter_map(|l| match l { Line::Same(t) | Line::Gone(t) => Some(*t), Line::New(_) => None }).collect();
-        let second: Vec<_> = all.iter().filter_map(|l| match l { Line::Same(t) | Line::New(t) => Some(*t), Line::Gone(_) => None }).collect();
+        let first: Vec<_> = all
+            .iter()
+            .filter_map(|l| match l {
+                Line::Same(t) | Line::Gone(t) => Some(*t),
+                Line::New(_) => None,
+            })
+            .collect();
+        let second: Vec<_> = all
+            .iter()
+            .filter_map(|l| match l {
+                Line::Same(t) | Line::New(t) => Some(*t),
+                Line::Gone(_) => None,
+            })
+            .collect();
         assert_eq!((first.join("\n").as_str(), second.join("\n").as_str()), (old, new));
     }
 

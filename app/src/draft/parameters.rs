@@ -81,7 +81,10 @@ mod tests {
 
     fn table(rows: &[(&str, &str)]) -> Table {
         let numbered = || rows.iter().zip(0u16..);
-        Table { names: numbered().map(|((name, _), n)| (n, (*name).into())).collect(), values: numbered().map(|((_, value), n)| (n, (*value).into())).collect() }
+        Table {
+            names: numbered().map(|((name, _), n)| (n, (*name).into())).collect(),
+            values: numbered().map(|((_, value), n)| (n, (*value).into())).collect(),
+        }
     }
 
     #[test]

@@ -41,7 +41,12 @@ pub fn new() -> Cluster {
     spec.size = Size { preset: Preset::Large, ..Size::default() };
     spec.storage = Bytes::gib(100);
     let uuid = |n| Uuid::from_u128(n);
-    let user = |n: u128, who: &str, replication: bool, what: &str| Change::AddUser { id: uuid(n), name: name(who), replication, description: name::<Description>(what) };
+    let user = |n: u128, who: &str, replication: bool, what: &str| Change::AddUser {
+        id: uuid(n),
+        name: name(who),
+        replication,
+        description: name::<Description>(what),
+    };
     let database = |n: u128, which: &str, owner: &str, reads: &str, extensions: &[&str]| Change::AddDatabase {
         id: uuid(n),
         name: name(which),
@@ -66,7 +71,16 @@ pub fn new() -> Cluster {
 
 fn instance(ordinal: u8, role: InstanceRole, state: InstanceState) -> InstanceStatus {
     let sync = if role == InstanceRole::Replica { Sync::Quorum } else { Sync::Async };
-    InstanceStatus { ordinal, name: format!("orders-{ordinal}"), role, state, host: "127.0.0.1".into(), port: 15_000 + u16::from(ordinal), sync, started_at: Some(at(-3_600)) }
+    InstanceStatus {
+        ordinal,
+        name: format!("orders-{ordinal}"),
+        role,
+        state,
+        host: "127.0.0.1".into(),
+        port: 15_000 + u16::from(ordinal),
+        sync,
+        started_at: Some(at(-3_600)),
+    }
 }
 
 fn condition(kind: &str, holds: Option<bool>, code: &str, message: &str) -> Condition {
@@ -141,7 +155,12 @@ pub fn degraded() -> Cluster {
     cluster.status.instances[2].state = InstanceState::Failed("the disk is full. Free some space.".into());
     cluster.status.conditions[0] = condition(kinds::READY, Some(false), "InstanceNotReady", "orders-3: the disk is full. Free some space.");
     cluster.status.conditions[1] = condition(kinds::INSTANCES, Some(false), "Counted", "2 of 3 ready.");
-    cluster.status.conditions.push(condition(kinds::BLOCKED, Some(true), "DiskFull", "The disk under orders-3 is full. Free some space; it goes on by itself."));
+    cluster.status.conditions.push(condition(
+        kinds::BLOCKED,
+        Some(true),
+        "DiskFull",
+        "The disk under orders-3 is full. Free some space; it goes on by itself.",
+    ));
     cluster.status.conditions.push(condition(kinds::LIMITS, Some(false), kinds::LIMITS, "Limits of processor and memory are not enforced on this machine."));
     cluster
 }
@@ -172,7 +191,15 @@ pub fn vitals() -> Vitals {
 
 /// Four events of [`ready`], newest first.
 pub fn events() -> Vec<Event> {
-    let event = |n, seconds, kind, title: &str, text: &str, actor: Option<&str>| Event { id: n, cluster: id(), at: at(seconds), kind, title: title.into(), text: text.into(), actor: actor.map(Into::into) };
+    let event = |n, seconds, kind, title: &str, text: &str, actor: Option<&str>| Event {
+        id: n,
+        cluster: id(),
+        at: at(seconds),
+        kind,
+        title: title.into(),
+        text: text.into(),
+        actor: actor.map(Into::into),
+    };
     vec![
         event(4, -240, Kind::Good, "Ready", "Everything asked for is there and answers.", None),
         event(3, -900, Kind::Asked, "User reporting added", "", Some("ada")),

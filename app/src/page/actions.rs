@@ -51,7 +51,9 @@ pub fn wanted_dialog() -> Memo<Option<String>> {
 pub fn items(cluster: Signal<Cluster>) -> AnyView {
     let is_off = Memo::new(move |_| cluster.read().spec.power == Power::Off);
     let has_replica = Memo::new(move |_| cluster.read().spec.instances > 1);
-    let item = |id: &str, class: &'static str, symbol: &'static str, label: &'static str| view! { <a class=class href=dialog_path(id)>{icon(symbol)}{label}</a> }.into_any();
+    let item = |id: &str, class: &'static str, symbol: &'static str, label: &'static str| {
+        view! { <a class=class href=dialog_path(id)>{icon(symbol)}{label}</a> }.into_any()
+    };
     let running = move || {
         let switch = has_replica.get().then(|| item("switch", "", "swap", "Switch primary"));
         (!is_off.get()).then(|| view! { {switch}{item("restart", "", "rotate", "Restart instances")}{item("pause", "", "pause", "Pause cluster")} })
@@ -75,7 +77,10 @@ pub fn dialogs(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, offer: Op
             Some("pause") if pause => pause_dialog(cluster, vitals),
             Some("resume") => resume_dialog(cluster),
             Some("delete") => delete_dialog(cluster, vitals, pause),
-            Some("switch" | "pause") => view! { <Dialog id="switch" title=format!("{name}: not offered here")><div class="body"><p>"This place does not offer it."</p></div></Dialog> }.into_any(),
+            Some("switch" | "pause") => {
+                view! { <Dialog id="switch" title=format!("{name}: not offered here")><div class="body"><p>"This place does not offer it."</p></div></Dialog> }
+                    .into_any()
+            }
             _ => ().into_any(),
         }
     };
@@ -132,7 +137,8 @@ fn switch_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> AnyV
     let primary = seen_cluster.status.primary().map_or_else(|| "the primary".to_owned(), |primary| primary.name.clone());
     let replicas = || seen_cluster.status.instances.iter().filter(|instance| instance.role == InstanceRole::Replica);
     let known = vitals.get_untracked();
-    let best = replicas().filter(|i| i.state == InstanceState::Ready).min_by_key(|i| known.as_ref().and_then(|v| v.lag(i.ordinal)).map_or(u64::MAX, |lag| lag.bytes));
+    let best =
+        replicas().filter(|i| i.state == InstanceState::Ready).min_by_key(|i| known.as_ref().and_then(|v| v.lag(i.ordinal)).map_or(u64::MAX, |lag| lag.bytes));
     let chosen = post.form.typed("to").unwrap_or_else(|| best.map(|i| i.ordinal.to_string()).unwrap_or_default());
     let choices = replicas().map(|instance| {
         let (ordinal, ready) = (instance.ordinal, instance.state == InstanceState::Ready);
@@ -150,7 +156,16 @@ fn switch_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> AnyV
         <p>"Writes move from "<b>{primary}</b>" to the replica you choose. Writes pause for about half a second; open sessions on the primary end and apps connect again. No data is lost."</p>
         <fieldset class="stack" style="--gap:var(--s2)"><legend class="sr">"New primary"</legend>{choices}</fieldset>{none}
     };
-    ask(Ask { id: "switch".into(), title: "Switch primary".into(), action: Action::Operate, post, hidden: seen(cluster, post), body: body.into_any(), fields: &[], button: ("btn primary", "swap", "Switch primary") })
+    ask(Ask {
+        id: "switch".into(),
+        title: "Switch primary".into(),
+        action: Action::Operate,
+        post,
+        hidden: seen(cluster, post),
+        body: body.into_any(),
+        fields: &[],
+        button: ("btn primary", "swap", "Switch primary"),
+    })
 }
 
 fn restart_dialog(cluster: Signal<Cluster>) -> AnyView {
@@ -160,7 +175,16 @@ fn restart_dialog(cluster: Signal<Cluster>) -> AnyView {
         _ => "Replicas restart first, one by one, then the primary. Sessions on an instance end when it restarts; writes pause while the primary does.",
     };
     let title = format!("Restart {}?", cluster.read_untracked().name);
-    ask(Ask { id: "restart".into(), title, action: Action::Operate, post, hidden: seen(cluster, post), body: view! { <p>{body}</p> }.into_any(), fields: &[], button: ("btn primary", "rotate", "Restart instances") })
+    ask(Ask {
+        id: "restart".into(),
+        title,
+        action: Action::Operate,
+        post,
+        hidden: seen(cluster, post),
+        body: view! { <p>{body}</p> }.into_any(),
+        fields: &[],
+        button: ("btn primary", "rotate", "Restart instances"),
+    })
 }
 
 fn pause_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> AnyView {
@@ -170,14 +194,32 @@ fn pause_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> AnyVi
     next.power = Power::Off;
     let costs = seen.spec.cost(&next).join(" ");
     let body = view! { <p>{open_now(vitals)}{costs}" Data, users and addresses stay. Resuming takes a few seconds."</p> };
-    ask(Ask { id: "pause".into(), title: format!("Pause {}?", seen.name), action: Action::Operate, post, hidden: only_cluster(cluster), body: body.into_any(), fields: &[], button: ("btn primary", "pause", "Pause cluster") })
+    ask(Ask {
+        id: "pause".into(),
+        title: format!("Pause {}?", seen.name),
+        action: Action::Operate,
+        post,
+        hidden: only_cluster(cluster),
+        body: body.into_any(),
+        fields: &[],
+        button: ("btn primary", "pause", "Pause cluster"),
+    })
 }
 
 fn resume_dialog(cluster: Signal<Cluster>) -> AnyView {
     let post = Post::to(ResumeCluster::PATH);
     let title = format!("Resume {}?", cluster.read_untracked().name);
     let body = view! { <p>"Every instance starts again at the same addresses. It takes a few seconds."</p> };
-    ask(Ask { id: "resume".into(), title, action: Action::Operate, post, hidden: only_cluster(cluster), body: body.into_any(), fields: &[], button: ("btn primary", "play", "Resume cluster") })
+    ask(Ask {
+        id: "resume".into(),
+        title,
+        action: Action::Operate,
+        post,
+        hidden: only_cluster(cluster),
+        body: body.into_any(),
+        fields: &[],
+        button: ("btn primary", "play", "Resume cluster"),
+    })
 }
 
 fn delete_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, pause: bool) -> AnyView {
@@ -198,7 +240,16 @@ fn delete_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, pause: 
         {gentler}
         <Field form=post.form name="confirm" label=format!("Type {} to confirm", seen.name) required=true/>
     };
-    ask(Ask { id: "delete".into(), title: format!("Delete {}?", seen.name), action: Action::Delete, post, hidden: only_cluster(cluster), body: body.into_any(), fields: &["confirm"], button: ("btn danger primary", "trash", "Delete cluster") })
+    ask(Ask {
+        id: "delete".into(),
+        title: format!("Delete {}?", seen.name),
+        action: Action::Delete,
+        post,
+        hidden: only_cluster(cluster),
+        body: body.into_any(),
+        fields: &["confirm"],
+        button: ("btn danger primary", "trash", "Delete cluster"),
+    })
 }
 
 /// `74 connections are open now. `, if that is known.

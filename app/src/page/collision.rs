@@ -29,7 +29,10 @@ pub fn collision(form: Form) -> AnyView {
         Suspend::new(async move {
             events.await.ok().flatten().map(|event| {
                 let by = event.actor.as_ref().map_or_else(|| "Somebody".to_owned(), ToString::to_string);
-                note("warn", view! { <b>{by}</b>": "{event.title.clone()}", "{ago(event.at)}". What you typed is still here; sending it again applies it on top." })
+                note(
+                    "warn",
+                    view! { <b>{by}</b>": "{event.title.clone()}", "{ago(event.at)}". What you typed is still here; sending it again applies it on top." },
+                )
             })
         })
     };

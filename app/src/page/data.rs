@@ -4,10 +4,7 @@ use crate::{
     api::cluster::get_sight,
     component::{dialog_path, icon, refused},
     frame::may,
-    page::{
-        actions::top,
-        cluster::use_cluster,
-    },
+    page::{actions::top, cluster::use_cluster},
 };
 use domain::{Action, Cluster, offer::Offer, status::Item};
 use leptos::prelude::*;
@@ -30,7 +27,8 @@ pub fn Data() -> impl IntoView {
             <a class="btn primary" href=dialog_path("add-database")>{icon("plus")}"Create database"</a>
         }
     });
-    let look_only = (!may(Action::Operate)).then(|| view! { <div style="margin-block-end:var(--s4)">{refused("Changing users and databases", Action::Operate)}</div> });
+    let look_only =
+        (!may(Action::Operate)).then(|| view! { <div style="margin-block-end:var(--s4)">{refused("Changing users and databases", Action::Operate)}</div> });
     view! {
         {top(actions)}
         {look_only}

@@ -27,7 +27,8 @@ pub fn Settings() -> impl IntoView {
     let cluster = use_cluster();
     let (id, name) = { (cluster.read_untracked().id, cluster.read_untracked().name.clone()) };
     let sight = Resource::new(move || id, get_sight);
-    let look_only = (!may(Action::Configure)).then(|| view! { <div style="margin-block-end:var(--s4)">{refused("Changing what a cluster costs or holds", Action::Configure)}</div> });
+    let look_only = (!may(Action::Configure))
+        .then(|| view! { <div style="margin-block-end:var(--s4)">{refused("Changing what a cluster costs or holds", Action::Configure)}</div> });
     view! {
         {top(link_button("btn", &Link::Yaml(name), "yaml", "YAML"))}
         <nav class="tabs" aria-label="Settings sections">

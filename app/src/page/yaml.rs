@@ -96,7 +96,7 @@ fn editor(cluster: Signal<Cluster>, post: Post, document: String, trial: Option<
     let foot = match may_apply {
         true => view! {
             <div class="body stack" style="--gap:var(--s3)">{moved}{review}{collision(post.form)}{form_errors(post.form, &[])}</div>
-            <footer style="display:flex;gap:var(--s2);padding:.6rem var(--s4);border-block-start:var(--b)"><span class="sm muted">{format!("Generation {seen}")}</span>{buttons}</footer>
+            <footer><span>{format!("Generation {seen}")}</span>{buttons}</footer>
         }
         .into_any(),
         false => view! { <div class="body">{refused("Applying a document", Action::Configure)}</div> }.into_any(),
@@ -104,7 +104,8 @@ fn editor(cluster: Signal<Cluster>, post: Post, document: String, trial: Option<
     let hidden = vec![("cluster", Signal::stored(id.to_string())), ("expected", post.expected(seen))];
     let typed = Signal::derive(move || text.get());
     let beside = view! { <span class="faint sm">{format!("postgres/{name}")}</span>{download}{copy_button("Copy document".into(), typed)} };
-    let form = post_form(post, "", hidden, view! { {area}{foot} }.into_any());
+    let inner = view! { {area}{foot} }.into_any();
+    let form = if may_apply { post_form(post, "", hidden, inner) } else { inner };
     card("document", "Resource", beside, form)
 }
 

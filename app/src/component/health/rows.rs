@@ -99,7 +99,16 @@ fn of_condition(cluster: &Cluster, condition: &Condition) -> Row {
     let (tone, word) = match condition.holds {
         Some(true) => (Tone::Ok, "passes"),
         None => (Tone::Idle, "unknown"),
-        Some(false) => (failed, if matches!(failed, Tone::Busy) { "on its way" } else if matches!(failed, Tone::Idle) { "note" } else { "fails" }),
+        Some(false) => (
+            failed,
+            if matches!(failed, Tone::Busy) {
+                "on its way"
+            } else if matches!(failed, Tone::Idle) {
+                "note"
+            } else {
+                "fails"
+            },
+        ),
     };
     Row { title, tone, word, evidence: condition.reason.message.clone(), since: Some(condition.since) }
 }

@@ -99,7 +99,8 @@ pub fn dialogs(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> A
 
 fn add(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> AnyView {
     let post = Post::to(AddDatabase::PATH);
-    let all = offered.with_value(|all| super::extensions::boxes(all, &|name| post.form.typed(&format!("extensions[{name}]")).is_some_and(|typed| !typed.is_empty())));
+    let all =
+        offered.with_value(|all| super::extensions::boxes(all, &|name| post.form.typed(&format!("extensions[{name}]")).is_some_and(|typed| !typed.is_empty())));
     let extensions = offered.with_value(|all| !all.is_empty()).then(|| {
         view! { <fieldset class="field"><legend style="margin-block-end:.3rem">"Extensions"</legend><div class="grid" style="--min:9rem;gap:.25rem;max-block-size:11rem;overflow-y:auto" tabindex="0">{all}</div></fieldset> }
     });
@@ -111,7 +112,16 @@ fn add(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> AnyView {
     };
     let hidden = vec![("cluster", Signal::stored(cluster.read_untracked().id.to_string()))];
     let fields = &["name", "owner", "description"];
-    ask(Ask { id: "add-database".into(), title: "Create database".into(), action: Action::Operate, post, hidden, body: body.into_any(), fields, button: ("btn primary", "plus", "Create database") })
+    ask(Ask {
+        id: "add-database".into(),
+        title: "Create database".into(),
+        action: Action::Operate,
+        post,
+        hidden,
+        body: body.into_any(),
+        fields,
+        button: ("btn primary", "plus", "Create database"),
+    })
 }
 
 fn edit(cluster: Signal<Cluster>, id: String, name: &DatabaseName, database: &Database) -> AnyView {
@@ -123,7 +133,16 @@ fn edit(cluster: Signal<Cluster>, id: String, name: &DatabaseName, database: &Da
     let mut hidden = seen(cluster, post);
     hidden.push(("database", Signal::stored(name.to_string())));
     let fields = &["owner", "description"];
-    ask(Ask { id, title: format!("Owner of {name}"), action: Action::Operate, post, hidden, body: body.into_any(), fields, button: ("btn primary", "check", "Save database") })
+    ask(Ask {
+        id,
+        title: format!("Owner of {name}"),
+        action: Action::Operate,
+        post,
+        hidden,
+        body: body.into_any(),
+        fields,
+        button: ("btn primary", "check", "Save database"),
+    })
 }
 
 fn owner(cluster: Signal<Cluster>, post: Post, database: Option<&Database>) -> AnyView {

@@ -21,7 +21,7 @@ pub fn dialog(cluster: Signal<Cluster>) -> AnyView {
         move || is_wanted.get(),
         move |wanted| {
             let name = name.clone();
-            async move { if wanted { take_password(name).await.ok().flatten() } else { None } }
+            async move { if wanted { Some(take_password(name).await.ok().flatten()) } else { None } }
         },
     );
     let drawn = move || {
@@ -29,9 +29,9 @@ pub fn dialog(cluster: Signal<Cluster>) -> AnyView {
             view! {
                 <Suspense>
                     {move || Suspend::new(async move {
-                        let once = taken.await;
+                        let once = taken.await?;
                         let to = cluster.read_untracked().status.endpoint(EndpointKind::Rw).cloned();
-                        view! { <Dialog id="password" title=title(once.as_ref())>{body(once, to)}</Dialog> }
+                        Some(view! { <Dialog id="password" title=title(once.as_ref())>{body(once, to)}</Dialog> })
                     })}
                 </Suspense>
             }

@@ -106,7 +106,16 @@ fn add(cluster: Signal<Cluster>) -> AnyView {
     };
     let hidden = vec![("cluster", Signal::stored(cluster.read_untracked().id.to_string()))];
     let fields = &["name", "description", "password", "access"];
-    ask(Ask { id: "add-user".into(), title: "Create user".into(), action: Action::Operate, post, hidden, body: body.into_any(), fields, button: ("btn primary", "plus", "Create user") })
+    ask(Ask {
+        id: "add-user".into(),
+        title: "Create user".into(),
+        action: Action::Operate,
+        post,
+        hidden,
+        body: body.into_any(),
+        fields,
+        button: ("btn primary", "plus", "Create user"),
+    })
 }
 
 fn edit(cluster: Signal<Cluster>, id: String, name: &RoleName, user: &User) -> AnyView {
@@ -119,7 +128,16 @@ fn edit(cluster: Signal<Cluster>, id: String, name: &RoleName, user: &User) -> A
     let mut hidden = seen(cluster, post);
     hidden.push(("user", Signal::stored(name.to_string())));
     let fields = &["description", "access"];
-    ask(Ask { id, title: format!("Rights of {name}"), action: Action::Operate, post, hidden, body: body.into_any(), fields, button: ("btn primary", "check", "Save rights") })
+    ask(Ask {
+        id,
+        title: format!("Rights of {name}"),
+        action: Action::Operate,
+        post,
+        hidden,
+        body: body.into_any(),
+        fields,
+        button: ("btn primary", "check", "Save rights"),
+    })
 }
 
 /// What the user may do in each database, as a table of choices.
@@ -158,13 +176,23 @@ fn rotate(cluster: Signal<Cluster>, id: String, name: &RoleName) -> AnyView {
         <Field form=post.form name="password" kind="password" autocomplete="new-password" label="New password" hint="Leave it empty: a strong one is made up and shown once."/>
     };
     let hidden = vec![("cluster", Signal::stored(cluster.read_untracked().id.to_string())), ("user", Signal::stored(name.to_string()))];
-    ask(Ask { id, title: format!("New password for {name}"), action: Action::Operate, post, hidden, body: body.into_any(), fields: &["password"], button: ("btn primary", "key", "Set a new password") })
+    ask(Ask {
+        id,
+        title: format!("New password for {name}"),
+        action: Action::Operate,
+        post,
+        hidden,
+        body: body.into_any(),
+        fields: &["password"],
+        button: ("btn primary", "key", "Set a new password"),
+    })
 }
 
 fn remove(cluster: Signal<Cluster>, id: String, name: &RoleName) -> AnyView {
     let post = Post::only(RemoveUser::PATH, "user", name.as_str());
     let seen = cluster.get_untracked();
-    let owned: Vec<String> = seen.spec.databases.iter().filter(|(_, database)| database.owner.as_ref() == Some(name)).map(|(name, _)| name.to_string()).collect();
+    let owned: Vec<String> =
+        seen.spec.databases.iter().filter(|(_, database)| database.owner.as_ref() == Some(name)).map(|(name, _)| name.to_string()).collect();
     let first = (!owned.is_empty()).then(|| {
         let text = format!("{name} owns {}: give it another owner first.", owned.join(", "));
         view! { <div class="note" data-s="warn">{icon("warn")}<div>{text}</div></div> }
@@ -174,5 +202,14 @@ fn remove(cluster: Signal<Cluster>, id: String, name: &RoleName) -> AnyView {
         {first}
     };
     let hidden = vec![("cluster", Signal::stored(seen.id.to_string())), ("user", Signal::stored(name.to_string()))];
-    ask(Ask { id, title: format!("Remove the user {name}?"), action: Action::Configure, post, hidden, body: body.into_any(), fields: &[], button: ("btn danger primary", "trash", "Remove user") })
+    ask(Ask {
+        id,
+        title: format!("Remove the user {name}?"),
+        action: Action::Configure,
+        post,
+        hidden,
+        body: body.into_any(),
+        fields: &[],
+        button: ("btn danger primary", "trash", "Remove user"),
+    })
 }

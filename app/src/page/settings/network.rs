@@ -19,7 +19,9 @@ pub fn card(cluster: Signal<Cluster>, offer: Option<&Offer>) -> AnyView {
     let post = Post::to(SetExternal::PATH);
     let id = cluster.read_untracked().id.to_string();
     let switch = match (why_not, may(Action::Configure)) {
-        (Some(why), _) => view! { <div class="note" data-s="idle">{icon("info")}<div><b>"External access is not offered here."</b>" "{why}</div></div> }.into_any(),
+        (Some(why), _) => {
+            view! { <div class="note" data-s="idle">{icon("info")}<div><b>"External access is not offered here."</b>" "{why}</div></div> }.into_any()
+        }
         (None, false) => view! { <p>{move || if is_external.get() { "External access is on." } else { "External access is off." }}</p> }.into_any(),
         (None, true) => {
             let form = move || {

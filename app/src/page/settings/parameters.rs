@@ -37,7 +37,7 @@ pub fn card(cluster: Signal<Cluster>) -> AnyView {
                 <tbody>{rows}</tbody>
             </table></div>
             <div class="body" style="padding-block:0">{form_errors(form, &["names", "values"])}</div>
-            <footer style="display:flex;padding:.6rem var(--s4);border-block-start:var(--b)"><span class="sm muted">"An emptied value goes back to its default. More rows appear after a review."</span>{review_button()}</footer>
+            <footer><span>"An emptied value goes back to its default. More rows appear after a review."</span>{review_button()}</footer>
         </Form>
         {dialog(cluster, draft)}
     };

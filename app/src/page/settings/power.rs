@@ -24,11 +24,21 @@ pub fn card(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, offer: Optio
             (.., true) => Some("The cluster is paused."),
             _ => None,
         };
-        row("Primary", format!("{primary}{lag} {}", why_not.unwrap_or("Switching pauses writes for about half a second.")), why_not.is_none(), ("switch", "swap", "Switch primary"))
+        row(
+            "Primary",
+            format!("{primary}{lag} {}", why_not.unwrap_or("Switching pauses writes for about half a second.")),
+            why_not.is_none(),
+            ("switch", "swap", "Switch primary"),
+        )
     };
     let restart = move || {
         let why_not = is_off.get().then_some("The cluster is paused.");
-        row("Restart", why_not.unwrap_or("Replicas first, one by one, then the primary. Open sessions end.").into(), why_not.is_none(), ("restart", "rotate", "Restart instances"))
+        row(
+            "Restart",
+            why_not.unwrap_or("Replicas first, one by one, then the primary. Open sessions end.").into(),
+            why_not.is_none(),
+            ("restart", "rotate", "Restart instances"),
+        )
     };
     let pause = move || match is_off.get() {
         true => row("Paused", "No instance runs; the data is kept.".into(), true, ("resume", "play", "Resume cluster")),

@@ -2,22 +2,12 @@
 
 use super::{review::review_dialog, review_button};
 use crate::{
-    api::{
-        form::Form as Typed,
-        post::Post,
-        settings::Reshape,
-    },
+    api::{form::Form as Typed, post::Post, settings::Reshape},
     component::{Choice, Field, basic, choice},
     draft::shape::{Shape, durability_name},
     page::actions::{seen, wanted_dialog},
 };
-use domain::{
-    Cluster, Error,
-    offer::Offer,
-    quantity::human,
-    quorum::Durability,
-    size::Preset,
-};
+use domain::{Cluster, Error, offer::Offer, quantity::human, quorum::Durability, size::Preset};
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::{components::Form, hooks::use_query_map};
 
@@ -50,7 +40,11 @@ fn fields(cluster: Signal<Cluster>, form: Typed, offer: Option<&Offer>) -> AnyVi
     });
     let most = offer.map_or(16, |offer| u32::from(offer.max_instances));
     let limits = offer.and_then(|offer| offer.limits.clone().err()).map(|why| view! { <p class="hint">{why}</p> });
-    let storage = format!("{} or more. Never shrinks.{}", human(spec.storage.get()), offer.and_then(|o| o.storage.clone().err()).map(|why| format!(" {why}")).unwrap_or_default());
+    let storage = format!(
+        "{} or more. Never shrinks.{}",
+        human(spec.storage.get()),
+        offer.and_then(|o| o.storage.clone().err()).map(|why| format!(" {why}")).unwrap_or_default()
+    );
     let durability = form.value("durability", durability_name(spec.quorum.durability));
     let option = |value: Durability, label: &'static str| {
         let name = durability_name(value);
@@ -76,7 +70,7 @@ fn fields(cluster: Signal<Cluster>, form: Typed, offer: Option<&Offer>) -> AnyVi
             </div>
             {crate::component::form_errors(form, &["preset", "instances", "storage", "cpu", "memory", "quorum.min", "quorum.max"])}
         </div>
-        <footer style="display:flex;padding:.6rem var(--s4);border-block-start:var(--b)"><span class="sm muted">"Nothing changes before you have seen what it costs."</span>{review_button()}</footer>
+        <footer><span>"Nothing changes before you have seen what it costs."</span>{review_button()}</footer>
     }
     .into_any()
 }
