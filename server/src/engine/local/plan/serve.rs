@@ -50,7 +50,7 @@ pub(super) fn plan(cluster: &Cluster, world: &World, primary: u8, instance: &Ins
         todo.steps.push(Step::Prove);
     }
     if !todo.steps.is_empty() {
-        return Plan::steps(todo.steps);
+        return Plan::steps(first_things_first(todo.steps));
     }
     let progress = match (todo.waits.into_iter().next(), todo.blocked.into_iter().next()) {
         (Some(reason), _) => Progress::Working(reason),
@@ -58,6 +58,19 @@ pub(super) fn plan(cluster: &Cluster, world: &World, primary: u8, instance: &Ins
         (None, None) => Progress::Settled,
     };
     Plan { steps: Vec::new(), progress }
+}
+
+/// Steps done side by side end together, so what others wait for goes alone, and what nobody waits for comes last.
+fn first_things_first(steps: Vec<Step>) -> Vec<Step> {
+    let urgent = |step: &Step| match step {
+        Step::MakeRole { .. } => true,
+        Step::Slots { make, .. } => !make.is_empty(),
+        _ => false,
+    };
+    let pick = |keep: &dyn Fn(&Step) -> bool| steps.iter().filter(|step| keep(step)).cloned().collect::<Vec<_>>();
+    let first = pick(&urgent);
+    let rest = pick(&|step| !matches!(step, Step::Sync { .. }));
+    [first, rest].into_iter().find(|some| !some.is_empty()).unwrap_or(steps)
 }
 
 /// What the managed file of the primary shall say. Without facts (it does not run) the quorum stays as it is.
