@@ -58,6 +58,7 @@ impl Work<'_> {
             layout::folder(&data.join(inner), 0o700, Some(account))?;
         }
         layout::write(&data.join("PG_VERSION"), &format!("{}\n", self.cluster.spec.version.number()), 0o600, Some(account))?;
+        layout::write(&data.join("postgresql.auto.conf"), "", 0o600, Some(account))?;
         let site = self.site(1);
         let files = self.ground.base(self.cluster, &site, 1, 20_000, settings);
         let main = files.first().map(|(_, text)| text.as_str()).unwrap_or_default();

@@ -61,7 +61,7 @@ impl Work<'_> {
     fn launch(&self, site: &Site) -> Result<Identity> {
         let install = self.ground.install(self.cluster).ok_or_else(|| anyhow!("PostgreSQL {} is not installed", self.cluster.spec.version))?;
         let size = self.settings()?.size;
-        let cgroups = self.ground.limits.set(&site.short, &size).unwrap_or_else(|error| {
+        let cgroups = self.ground.limits.prepare(&site.short, &size).unwrap_or_else(|error| {
             tracing::warn!(instance = %site.short, error = %format!("{error:#}"), "its limits cannot be set");
             Vec::new()
         });
