@@ -1,8 +1,9 @@
 //! The event stream of a tab, folded into signals. One stream for each tab; the newest revision wins over whatever was fetched or rendered.
 
-use crate::api::boot::Boot;
-use domain::{Cluster, ClusterId, Timestamp, update, vitals::Vitals};
+use crate::api::{ApiError, boot::Boot};
+use domain::{Cluster, ClusterId, Error, Timestamp, update, vitals::Vitals};
 use leptos::prelude::*;
+use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[cfg(feature = "hydrate")]
@@ -36,6 +37,8 @@ pub struct Live {
     reachable: RwSignal<bool>,
     now: RwSignal<Timestamp>,
     announcement: RwSignal<String>,
+    /// How often the portal could be reached again.
+    returns: RwSignal<u32>,
 }
 
 impl Live {
@@ -50,6 +53,7 @@ impl Live {
             reachable: RwSignal::new(boot.reachable),
             now: RwSignal::new(boot.now),
             announcement: RwSignal::new(String::new()),
+            returns: RwSignal::new(0),
         }
     }
 
@@ -64,7 +68,7 @@ impl Live {
         self.heard.set(Some(self.now.get_untracked()));
         match message {
             update::Update::Snapshot(all) => {
-                self.reachable.set(true);
+                self.is_back();
                 self.gone.update(|gone| gone.extend(self.known().filter(|id| all.iter().all(|c| c.id != *id))));
                 let old = self.clusters.get_untracked().unwrap_or_default();
                 let newest = all.into_iter().map(|c| (c.id, newer(old.get(&c.id).cloned(), c)));
@@ -89,8 +93,27 @@ impl Live {
             update::Update::Vitals(vitals) => self.vitals.update(|all| {
                 all.insert(vitals.cluster, vitals);
             }),
-            update::Update::Store { reachable } => self.reachable.set(reachable),
+            update::Update::Store { reachable: true } => self.is_back(),
+            update::Update::Store { reachable: false } => self.reachable.set(false),
         }
+    }
+
+    fn is_back(self) {
+        self.reachable.set(true);
+        self.returns.update(|n| *n += 1);
+    }
+
+    /// Fetches again what could not be fetched while the portal was out of reach. What was fetched stays as it is: the stream keeps it new.
+    pub fn retry_when_back<T>(self, fetched: Resource<Result<T, ApiError>>)
+    where
+        T: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
+    {
+        Effect::new(move || {
+            let is_out = || matches!(fetched.get_untracked(), Some(Err(ApiError(Error::Unavailable))));
+            if self.returns.get() > 0 && is_out() {
+                fetched.refetch();
+            }
+        });
     }
 
     fn known(self) -> impl Iterator<Item = ClusterId> {

@@ -27,13 +27,14 @@ pub fn ClusterPages() -> impl IntoView {
     let params = use_params_map();
     let name = Memo::new(move |_| params.read().get("name").unwrap_or_default());
     let fetched = Resource::new(move || name.get(), get_cluster);
+    use_live().retry_when_back(fetched);
     view! {
         <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the cluster"</p> }>
             {move || Suspend::new(async move {
                 match fetched.await {
                     Ok(cluster) => below(cluster),
                     Err(error) if error.0 == Error::NotFound => not_found(),
-                    Err(error) => section_error("The cluster", &error.0),
+                    Err(error) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The cluster", &error.0)} }.into_any(),
                 }
             })}
         </Suspense>

@@ -23,15 +23,13 @@ use filter::{Filter, Kind};
 #[component]
 pub fn Clusters() -> impl IntoView {
     let fetched = Resource::new(|| (), |()| list_clusters());
-    let create = may(Action::Create).then(|| link_button("btn primary", &Link::Create, "plus", "Create cluster"));
-    let import = may(Action::Create).then(|| view! { <a class="btn wide" href=format!("{}?mode=yaml", Link::Create.path())>{icon("yaml")}"Import YAML"</a> });
+    use_live().retry_when_back(fetched);
     view! {
-        {page_head("Clusters", (), (), view! { {import}{create} })}
         <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading clusters"</p> }>
             {move || Suspend::new(async move {
                 match fetched.await {
                     Ok(clusters) => listed(clusters),
-                    Err(error) => section_error("The list of clusters", &error.0),
+                    Err(error) => view! { {page_head("Clusters", (), (), ())}{section_error("The list of clusters", &error.0)} }.into_any(),
                 }
             })}
         </Suspense>
@@ -42,7 +40,18 @@ fn listed(fetched: Vec<Cluster>) -> AnyView {
     let followed = use_live().clusters(Some(fetched));
     let all = Memo::new(move |_| followed.get().unwrap_or_default());
     let is_empty = Memo::new(move |_| all.read().is_empty());
-    (move || if is_empty.get() { welcome::first_step() } else { table(all) }).into_any()
+    let body = move || if is_empty.get() { welcome::first_step() } else { table(all) };
+    // The empty list has its own first step: one primary button is enough.
+    let actions = move || (!is_empty.get() && may(Action::Create)).then(actions);
+    view! { {page_head("Clusters", (), (), actions)}{body} }.into_any()
+}
+
+fn actions() -> AnyView {
+    view! {
+        <a class="btn wide" href=format!("{}?mode=yaml", Link::Create.path())>{icon("yaml")}"Import YAML"</a>
+        {link_button("btn primary", &Link::Create, "plus", "Create cluster")}
+    }
+    .into_any()
 }
 
 fn table(all: Memo<Vec<Cluster>>) -> AnyView {

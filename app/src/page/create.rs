@@ -8,6 +8,7 @@ use crate::{
     component::{Area, form_errors, refused, section_error, submit},
     frame::{may, page_head},
     link::Link,
+    live::use_live,
 };
 use domain::{Action, manifest::print_spec, offer::Offer};
 use draft::Draft;
@@ -22,6 +23,7 @@ mod summary;
 #[component]
 pub fn Create() -> impl IntoView {
     let offer = Resource::new(|| (), |()| get_offer());
+    use_live().retry_when_back(offer);
     view! {
         {page_head("Create cluster", (), view! { <p>"Everything here can change later, except the name, the version, and storage, which only grows."</p> }, modes())}
         <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading what can be had here"</p> }>
