@@ -137,8 +137,8 @@ impl Document {
     }
 }
 
-/// The field of the document that a rule of the wish is about.
-fn in_document(error: FieldError) -> FieldError {
+/// The same error, at the field of the document that the rule of the wish is about.
+pub fn in_document(error: FieldError) -> FieldError {
     let field = match error.field.as_str() {
         "instances" => "spec.replicas".into(),
         "storage" | "size" => "spec.size".into(),

@@ -153,9 +153,7 @@ fn the_reference_document_is_understood() {
 #[test]
 fn errors_name_the_field_and_its_line() {
     let check = |text: &str, field: &str, part: &str| {
-        let error = manifest::parse(text)
-            .and_then(|d| d.command(None, ProjectId::DEFAULT, None, Major::V17, Uuid::nil).map(drop))
-            .expect_err("a refusal");
+        let error = manifest::parse(text).and_then(|d| d.command(None, ProjectId::DEFAULT, None, Major::V17, Uuid::nil).map(drop)).expect_err("a refusal");
         let said = error.at(field).unwrap_or_else(|| panic!("nothing at {field}: {error:?}"));
         assert!(said.contains(part), "{said}");
     };

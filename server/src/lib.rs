@@ -7,6 +7,7 @@ pub mod config;
 pub mod engine;
 pub mod http;
 pub mod postgres;
+pub mod private;
 pub mod reconcile;
 pub mod secret;
 pub mod serve;

@@ -1,1 +1,102 @@
-//! The portal itself: authorize, decide, save.
+//! The portal itself: authorize, decide, save. Decisions are `domain`'s, rows are the store's; this joins them in one transaction.
+
+use crate::store::{Store, clusters as rows, events};
+use app::portal::{Applied, Intent, Passwords, Portal, Submitted, Target};
+use async_trait::async_trait;
+use domain::{
+    Action, Actor, Cluster, ClusterId, ClusterName, Command, Error,
+    access::{may, needed},
+    event::Event,
+    offer::Offer,
+    update::Update,
+    vitals::Vitals,
+};
+use futures::stream::BoxStream;
+use std::sync::Arc;
+
+mod clusters;
+mod document;
+pub mod observe;
+mod offered;
+mod passwords;
+mod words;
+
+pub use observe::Live;
+
+/// Most events of one answer.
+const EVENTS: u32 = 500;
+
+/// Answers "what can be had" when asked; the engine knows.
+pub type Offers = Arc<dyn Fn() -> Offer + Send + Sync>;
+
+/// The portal over its store. Any number of processes may have one over the same database.
+#[derive(Clone)]
+pub struct Service {
+    store: Store,
+    offer: Offers,
+    live: Arc<Live>,
+}
+
+impl Service {
+    /// The portal over this store.
+    pub fn new(store: Store, offer: Offers, live: Arc<Live>) -> Self {
+        Self { store, offer, live }
+    }
+}
+
+/// Refuses who may not, and says which role may.
+fn authorize(actor: &Actor, action: Action) -> Result<(), Error> {
+    if may(actor.role, action) { Ok(()) } else { Err(Error::Forbidden(format!("This needs the role {}; yours is {}.", needed(action), actor.role))) }
+}
+
+#[async_trait]
+impl Portal for Service {
+    async fn clusters(&self, actor: &Actor) -> Result<Vec<Cluster>, Error> {
+        authorize(actor, Action::View)?;
+        Ok(rows::list(&self.store, actor.project).await?)
+    }
+
+    async fn cluster(&self, actor: &Actor, id: ClusterId) -> Result<Cluster, Error> {
+        authorize(actor, Action::View)?;
+        let cluster = rows::get(&self.store, id).await?;
+        if cluster.project != actor.project {
+            return Err(Error::NotFound);
+        }
+        self.live.ask(id);
+        Ok(cluster)
+    }
+
+    async fn named(&self, actor: &Actor, name: &ClusterName) -> Result<Cluster, Error> {
+        authorize(actor, Action::View)?;
+        Ok(rows::named(&self.store, actor.project, name).await?)
+    }
+
+    async fn submit(&self, actor: &Actor, command: Command, passwords: Passwords) -> Result<Submitted, Error> {
+        clusters::submit(self, actor, command, passwords).await
+    }
+
+    async fn document(&self, actor: &Actor, id: ClusterId) -> Result<String, Error> {
+        self.cluster(actor, id).await.map(|cluster| domain::manifest::print(&cluster))
+    }
+
+    async fn apply(&self, actor: &Actor, target: Target, text: &str, expected: Option<u64>, intent: Intent) -> Result<Applied, Error> {
+        document::apply(self, actor, target, text, expected, intent).await
+    }
+
+    async fn events(&self, actor: &Actor, id: ClusterId, limit: u32) -> Result<Vec<Event>, Error> {
+        self.cluster(actor, id).await?;
+        Ok(events::list(&self.store, id, limit.min(EVENTS)).await?)
+    }
+
+    fn vitals(&self, id: ClusterId) -> Option<Vitals> {
+        self.live.vitals(id)
+    }
+
+    fn updates(&self, actor: &Actor) -> BoxStream<'static, Update> {
+        observe::updates(&self.live, self.store.clone(), actor.project)
+    }
+
+    fn offer(&self) -> Offer {
+        (self.offer)()
+    }
+}

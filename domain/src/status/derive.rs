@@ -113,7 +113,9 @@ fn is_applied(cluster: &Cluster, inside: &Inside) -> bool {
         .users
         .iter()
         .all(|(name, wish)| inside.users.get(name).is_some_and(|item| *item == Item::Active { password_version: wish.password_version }));
-    users && cluster.spec.databases.keys().all(|name| matches!(inside.databases.get(name), Some(Item::Active { .. })))
+    // Also one that was wished for and cannot go.
+    let failed = inside.users.values().chain(inside.databases.values()).any(|item| matches!(item, Item::Error(_)));
+    !failed && users && cluster.spec.databases.keys().all(|name| matches!(inside.databases.get(name), Some(Item::Active { .. })))
 }
 
 type Items = (BTreeMap<crate::RoleName, Item>, BTreeMap<crate::DatabaseName, Item>);

@@ -59,8 +59,12 @@ fn quorum() -> impl Strategy<Value = Quorum> {
 
 fn parameters() -> impl Strategy<Value = Parameters> {
     let value = prop_oneof!["[0-9]{1,3}", "[a-zA-Z0-9 ,:'\"#_-]{0,12}"];
-    prop::collection::btree_map(select(&["work_mem", "max_connections", "fsync", "log_statement", "a.b", "shared_preload_libraries"][..]).prop_map(String::from), value, 0..3)
-        .prop_map(Parameters)
+    prop::collection::btree_map(
+        select(&["work_mem", "max_connections", "fsync", "log_statement", "a.b", "shared_preload_libraries"][..]).prop_map(String::from),
+        value,
+        0..3,
+    )
+    .prop_map(Parameters)
 }
 
 fn grants(users: Vec<RoleName>) -> impl Strategy<Value = Grants> {
@@ -72,15 +76,17 @@ fn grants(users: Vec<RoleName>) -> impl Strategy<Value = Grants> {
 
 fn database(users: Vec<RoleName>) -> impl Strategy<Value = Database> {
     let owner = if users.is_empty() { Just(None).boxed() } else { prop::option::of(select(users.clone())).boxed() };
-    (any::<u128>(), owner, grants(users), prop::collection::btree_set(names(&["hstore", "uuid-ossp", "pgcrypto"]), 0..3)).prop_map(|(id, owner, roles, extensions)| Database {
-        id: Uuid::from_u128(id),
-        owner,
-        roles,
-        extensions,
-        description: Default::default(),
-        created_at: Timestamp::UNIX_EPOCH,
-        updated_at: Timestamp::UNIX_EPOCH,
-    })
+    (any::<u128>(), owner, grants(users), prop::collection::btree_set(names(&["hstore", "uuid-ossp", "pgcrypto"]), 0..3)).prop_map(
+        |(id, owner, roles, extensions)| Database {
+            id: Uuid::from_u128(id),
+            owner,
+            roles,
+            extensions,
+            description: Default::default(),
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+        },
+    )
 }
 
 fn databases(users: &BTreeMap<RoleName, User>) -> impl Strategy<Value = BTreeMap<DatabaseName, Database>> + use<> {
@@ -118,11 +124,22 @@ pub fn change() -> impl Strategy<Value = Change> {
         any::<bool>().prop_map(|on| Change::SetPower { power: if on { Power::On } else { Power::Off } }),
         Just(Change::Restart),
         parameters().prop_map(|parameters| Change::SetParameters { parameters }),
-        (any::<u128>(), role(), any::<bool>()).prop_map(|(id, name, replication)| Change::AddUser { id: Uuid::from_u128(id), name, replication, description: Default::default() }),
+        (any::<u128>(), role(), any::<bool>()).prop_map(|(id, name, replication)| Change::AddUser {
+            id: Uuid::from_u128(id),
+            name,
+            replication,
+            description: Default::default()
+        }),
         role().prop_map(|name| Change::RemoveUser { name }),
         role().prop_map(|name| Change::RotatePassword { name }),
-        (any::<u128>(), database_name(), prop::option::of(role()))
-            .prop_map(|(id, name, owner)| Change::AddDatabase { id: Uuid::from_u128(id), name, owner, roles: Grants::default(), extensions: Default::default(), description: Default::default() }),
+        (any::<u128>(), database_name(), prop::option::of(role())).prop_map(|(id, name, owner)| Change::AddDatabase {
+            id: Uuid::from_u128(id),
+            name,
+            owner,
+            roles: Grants::default(),
+            extensions: Default::default(),
+            description: Default::default()
+        }),
         (database_name(), confirm).prop_map(|(name, confirm)| Change::RemoveDatabase { name, confirm }),
         (spec(), prop::collection::btree_set(database_name(), 0..2)).prop_map(|(spec, allow_drop)| Change::Replace { spec: Box::new(spec), allow_drop }),
     ]

@@ -1,1 +1,245 @@
-//! Real PostgreSQL processes on this machine.
+//! The local engine: real PostgreSQL as plain processes on this machine. They outlive the portal; a restarted portal finds them by looking.
+
+use super::{Engine, EngineError};
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use domain::{
+    Cluster, ClusterId,
+    observed::{Observed, Progress},
+    offer::Offer,
+    spec::MAX_INSTANCES,
+    status::Reason,
+    topology::Topology,
+    vitals::Usage,
+};
+use futures::{
+    future,
+    stream::{BoxStream, StreamExt},
+};
+use nix::fcntl::{Flock, FlockArg};
+use sqlx::postgres::PgConnectOptions;
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio_stream::wrappers::BroadcastStream;
+
+mod cgroup;
+mod conf;
+mod execute;
+mod ground;
+mod haproxy;
+pub mod installs;
+mod layout;
+mod mark;
+mod observe;
+mod plan;
+mod ports;
+pub mod process;
+mod seen;
+mod sql;
+mod tls;
+mod usage;
+mod watch;
+mod world;
+
+use ground::Ground;
+
+/// Where and as whom the engine works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalConfig {
+    /// The data root. One process at a time owns it.
+    pub root: PathBuf,
+    /// Folders that have `bin/postgres`, or folders of such. Debian's own place is always looked at.
+    pub installs: Vec<PathBuf>,
+    /// The operating system user that processes run as; none: the own one, or `postgres` for root.
+    pub run_as: Option<String>,
+}
+
+/// Why the engine could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process owns the data root: try again later.
+    #[error("another process works in {}: only one portal at a time may own a data folder", .0.display())]
+    Owned(PathBuf),
+    /// Anything else.
+    #[error("{0:#}")]
+    Failed(#[from] anyhow::Error),
+}
+
+/// The engine.
+#[derive(Debug)]
+pub struct Local {
+    ground: Arc<Ground>,
+    watch: watch::Watch,
+    busy: Mutex<BTreeSet<ClusterId>>,
+    samples: Arc<Mutex<usage::Samples>>,
+    /// Held as long as the engine lives.
+    _lock: Flock<fs::File>,
+}
+
+/// One pass at a time about one cluster: given back when the pass ends, wherever it is cut off.
+struct Turn<'a>(&'a Mutex<BTreeSet<ClusterId>>, ClusterId);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+    }
+}
+
+impl Local {
+    /// Opens a data root: takes its lock, finds what is installed, makes what is missing.
+    pub async fn open(config: LocalConfig) -> Result<Arc<Self>, OpenError> {
+        let account = account(config.run_as.as_deref())?;
+        fs::create_dir_all(&config.root).with_context(|| format!("making {}", config.root.display()))?;
+        let root = fs::canonicalize(&config.root).with_context(|| format!("looking at {}", config.root.display()))?;
+        let layout = layout::Layout::new(&root, account);
+        let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(layout.lock()).context("opening the lock of the data folder")?;
+        let lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => lock,
+            Err((_, nix::errno::Errno::EWOULDBLOCK)) => return Err(OpenError::Owned(root)),
+            Err((_, error)) => return Err(anyhow::Error::from(error).context("locking the data folder").into()),
+        };
+        layout.prepare()?;
+        let authority = tls::Authority::open(&layout.authority())?;
+        let limits = cgroup::Limits::discover(&layout.tag());
+        let installs = installs::Installs::discover(&config.installs).await;
+        let own = process::Account::current()?.name;
+        let users: BTreeSet<String> = [own, layout.account.name.clone()].into();
+        let ground = Ground { layout, installs, limits, authority, ports: Mutex::new(()), users: users.into_iter().collect() };
+        Ok(Arc::new(Self {
+            ground: Arc::new(ground),
+            watch: watch::Watch::default(),
+            busy: Mutex::default(),
+            samples: Arc::default(),
+            _lock: lock,
+        }))
+    }
+
+    fn turn(&self, id: ClusterId) -> Option<Turn<'_>> {
+        let mine = self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        mine.then_some(Turn(&self.busy, id))
+    }
+
+    /// Wakes the reconciler when one of the cluster's processes dies.
+    fn watch(&self, id: ClusterId) {
+        let place = self.ground.layout.place(id);
+        for ordinal in place.ordinals().unwrap_or_default() {
+            if let Ok(Some(postmaster)) = observe::running(&place.site(ordinal)) {
+                self.watch.add(id, postmaster);
+            }
+        }
+        for process in process::under(&place.proxy(), &["haproxy"]).unwrap_or_default() {
+            self.watch.add(id, process);
+        }
+    }
+
+    /// Does the steps of a plan side by side. The first that did not come about tells how the pass went.
+    async fn carry_out(&self, cluster: &Cluster, plan: plan::Plan) -> Result<Progress, EngineError> {
+        let outcomes = future::join_all(plan.steps.iter().map(|step| async move {
+            let started = std::time::Instant::now();
+            let outcome = execute::execute(&self.ground, cluster, step).await;
+            tracing::debug!(cluster.id = %cluster.id, step = %step.words(), duration_ms = started.elapsed().as_millis(), ok = matches!(outcome, Ok(Ok(()))), "step");
+            outcome.with_context(|| step.words())
+        }));
+        let mut waits = None;
+        let mut failed = None;
+        for outcome in outcomes.await {
+            match outcome {
+                Ok(Ok(())) => {}
+                Ok(Err(reason)) => waits = waits.or(Some(reason)),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        match (failed, waits) {
+            (Some(error), _) => Err(EngineError::Retry(error)),
+            (None, Some(reason)) => Ok(Progress::Working(reason)),
+            (None, None) => Ok(plan.progress),
+        }
+    }
+}
+
+fn account(run_as: Option<&str>) -> Result<process::Account> {
+    let own = process::Account::current()?;
+    match run_as {
+        Some(name) => process::Account::named(name),
+        // PostgreSQL refuses to run as root.
+        None if own.uid == 0 => process::Account::named("postgres"),
+        None => Ok(own),
+    }
+}
+
+#[async_trait]
+impl Engine for Local {
+    async fn observe(&self, cluster: &Cluster) -> Result<Observed, EngineError> {
+        let world = observe::look(&self.ground, cluster).await?;
+        Ok(seen::observed(cluster, &world, self.ground.limits.enforced()))
+    }
+
+    async fn converge(&self, cluster: &Cluster) -> Result<Progress, EngineError> {
+        let Some(_turn) = self.turn(cluster.id) else { return Ok(Progress::Working(Reason::new("Busy", "Another pass is under way."))) };
+        let world = observe::look(&self.ground, cluster).await?;
+        let plan = plan::plan(cluster, &world);
+        if plan.steps.is_empty() {
+            self.watch(cluster.id);
+            return Ok(plan.progress);
+        }
+        self.carry_out(cluster, plan).await
+    }
+
+    async fn remove(&self, cluster: &Cluster) -> Result<Progress, EngineError> {
+        let Some(_turn) = self.turn(cluster.id) else { return Ok(Progress::Working(Reason::new("Busy", "Another pass is under way."))) };
+        match execute::remove_all(&self.ground, cluster).await? {
+            Ok(()) => Ok(Progress::Settled),
+            Err(reason) => Ok(Progress::Working(reason)),
+        }
+    }
+
+    async fn primary(&self, cluster: &Cluster) -> Result<Option<PgConnectOptions>, EngineError> {
+        let place = self.ground.layout.place(cluster.id);
+        let Some(ordinal) = mark::ClusterMark::read(&place)?.and_then(|mark| mark.primary) else { return Ok(None) };
+        let site = place.site(ordinal);
+        let (Some(mark), Some(_)) = (mark::InstanceMark::read(&site)?, observe::running(&site)?) else { return Ok(None) };
+        match sql::ask(&site, mark.port, 0).await {
+            world::Answer::Up(facts) if !facts.recovering => Ok(Some(sql::options(&site, mark.port))),
+            world::Answer::Up(_) | world::Answer::Silent => Ok(None),
+            world::Answer::Unknown(why) => Err(EngineError::Retry(anyhow::anyhow!("instance {ordinal}: {why}"))),
+        }
+    }
+
+    async fn usage(&self, cluster: &Cluster) -> Vec<Usage> {
+        let (ground, samples, id) = (self.ground.clone(), self.samples.clone(), cluster.id);
+        let measured = tokio::task::spawn_blocking(move || usage::measure(&ground, id, &mut samples.lock().unwrap_or_else(PoisonError::into_inner)));
+        measured.await.unwrap_or_default()
+    }
+
+    fn nudges(&self) -> BoxStream<'static, ClusterId> {
+        // A listener that lags misses nudges only: the next look comes anyway.
+        BroadcastStream::new(self.watch.listen()).filter_map(|nudge| future::ready(nudge.ok())).boxed()
+    }
+
+    fn offer(&self) -> Offer {
+        let replicated = self.ground.installs.haproxy.is_some();
+        let topologies = if replicated { vec![Topology::Standalone, Topology::Replicated] } else { vec![Topology::Standalone] };
+        Offer {
+            releases: self.ground.installs.releases(),
+            topologies,
+            max_instances: if replicated { MAX_INSTANCES } else { 1 },
+            switchover: replicated,
+            pause: true,
+            external: Err("Clusters of this portal listen on this machine only.".into()),
+            limits: self.ground.limits.enforced(),
+            storage: Err("The size of volumes is watched, not enforced: this machine has no quotas for folders.".into()),
+            storage_classes: Vec::new(),
+            ca: Some(self.ground.authority.pem().to_owned()),
+        }
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        self.ground.limits.close();
+    }
+}

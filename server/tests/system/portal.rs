@@ -167,7 +167,10 @@ impl Portal {
     }
 
     pub async fn kill_primary(&self, instance: &Value) {
-        let name = instance["nodes"].as_array().expect("nodes").iter().find(|n| n["role"] == "primary").expect("a primary")["name"].as_str().expect("a name").to_owned();
+        let name = instance["nodes"].as_array().expect("nodes").iter().find(|n| n["role"] == "primary").expect("a primary")["name"]
+            .as_str()
+            .expect("a name")
+            .to_owned();
         let ordinal = name.rsplit('-').next().expect("an ordinal").to_owned();
         let all = self.postmasters();
         let found = all.iter().find(|p| p.cwd.ends_with(format!("{ordinal}/data"))).expect("its process");

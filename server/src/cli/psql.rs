@@ -1,0 +1,103 @@
+//! `psql`: a session on the primary that is sure of whom it talks to. The password is psql's own business.
+
+use super::{
+    Psql,
+    client::{Client, Failure},
+    get,
+    output::cell,
+};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use serde_json::Value;
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    os::{fd::AsRawFd, unix::fs::OpenOptionsExt, unix::process::CommandExt},
+    path::PathBuf,
+    process::Command,
+};
+
+/// psql with everything that it needs to connect; the certificate authority lives as long as the file is open.
+pub struct Session {
+    command: Command,
+    authority: Option<File>,
+}
+
+pub async fn command(client: &Client, asked: &Psql) -> Result<Session, Failure> {
+    let instance = get::find(client, &asked.name).await?;
+    let name = cell(&instance["resource_name"]);
+    let endpoint = endpoint(&instance).ok_or_else(|| Failure::Refused(format!("{name} has no read-write address yet: see howdah status {name}.")))?;
+    let address = get::address(&instance);
+    let databases = client.get(&format!("{address}/databases"), &[]).await?;
+    let users = client.get(&format!("{address}/users"), &[]).await?;
+    let database = database(&name, asked.database.as_deref(), &databases)?;
+    let user = match &asked.user {
+        Some(user) => user.clone(),
+        None => user(&database, &databases, &users)?,
+    };
+    let mut command = Command::new(program());
+    command.args(&asked.args).env("PGHOST", cell(&endpoint["host"])).env("PGPORT", endpoint["port"].to_string());
+    command.env("PGDATABASE", database).env("PGUSER", user).env("PGAPPNAME", "howdah psql");
+    let authority = match client.text("/ca.pem").await {
+        Ok(pem) => Some(keep(&pem).map_err(|error| Failure::Refused(format!("The certificate authority cannot be kept: {error}")))?),
+        Err(Failure::NotFound(_)) => None,
+        Err(failure) => return Err(failure),
+    };
+    match &authority {
+        Some(file) => command.env("PGSSLMODE", "verify-full").env("PGSSLROOTCERT", format!("/proc/self/fd/{}", file.as_raw_fd())),
+        None => command.env("PGSSLMODE", "require"),
+    };
+    Ok(Session { command, authority })
+}
+
+/// Becomes psql; comes back only if there is none.
+pub fn exec(mut session: Session) -> Result<String, Failure> {
+    if session.authority.is_none() {
+        eprintln!("howdah: this portal has no certificate authority; the server is not verified.");
+    }
+    let error = session.command.exec();
+    Err(Failure::Refused(format!("psql cannot be started: {error}. Install it, as in apt install postgresql-client.")))
+}
+
+fn endpoint(instance: &Value) -> Option<&Value> {
+    instance["endpoints"].as_array()?.iter().find(|endpoint| endpoint["kind"] == "rw")
+}
+
+fn database(cluster: &str, asked: Option<&str>, databases: &Value) -> Result<String, Failure> {
+    let names: Vec<_> = databases.as_array().into_iter().flatten().map(|database| cell(&database["name"])).collect();
+    match (asked, names.as_slice()) {
+        (Some(asked), _) => Ok(asked.to_owned()),
+        (None, [only]) => Ok(only.clone()),
+        (None, []) => Err(Failure::Usage(format!("{cluster} has no database yet."))),
+        (None, many) => Err(Failure::Usage(format!("{cluster} has several databases: say which: {}.", many.join(", ")))),
+    }
+}
+
+/// Who connects when nobody is named: the owner, else the first who may write, else the first who may read, else the only user.
+fn user(name: &str, databases: &Value, users: &Value) -> Result<String, Failure> {
+    let database = databases.as_array().into_iter().flatten().find(|database| database["name"] == name);
+    let member = |database: &Value, role: &str| database["roles"][role][0].as_str().map(str::to_owned);
+    let of_database = database.and_then(|d| get::owner(d, users).or_else(|| member(d, "admin")).or_else(|| member(d, "readonly")));
+    let only = || match users.as_array().map(Vec::as_slice) {
+        Some([only]) => Some(cell(&only["name"])),
+        _ => None,
+    };
+    of_database.or_else(only).ok_or_else(|| Failure::Usage("say as whom to connect: --user NAME.".into()))
+}
+
+/// psql from the path, else the newest that Debian has put where the path does not lead.
+fn program() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let debian = domain::version::Major::ALL.map(|major| PathBuf::from(format!("/usr/lib/postgresql/{}/bin", major.number())));
+    let all = std::env::split_paths(&path).chain(debian).map(|folder| folder.join("psql"));
+    all.into_iter().find(|program| program.is_file()).unwrap_or_else(|| "psql".into())
+}
+
+/// A file without a name that psql inherits: nothing is left behind, and nobody else can put another one in its place.
+fn keep(pem: &str) -> std::io::Result<File> {
+    let path = std::env::temp_dir().join(format!("howdah-{}.pem", domain::Uuid::new_v4()));
+    let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+    std::fs::remove_file(&path)?;
+    file.write_all(pem.as_bytes())?;
+    fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty()))?;
+    Ok(file)
+}

@@ -1,0 +1,244 @@
+//! One pass over one claimed cluster: converge · observe · look inside · derive · write. Rounds follow each other while the engine moves.
+//!
+//! Never keeps the lease and never frees it but by settling: that is the worker's part.
+
+use super::{
+    Context, events,
+    memory::{Primaries, backoff},
+};
+use crate::{
+    engine::EngineError,
+    store::{
+        StoreError, clusters,
+        due::{self, Claim},
+        events::NewEvent,
+    },
+};
+use domain::{
+    Cluster, Phase, Status, Timestamp,
+    observed::{Inside, Observed, Progress, Seen},
+    status::Reason,
+};
+use look::{look, within};
+use std::time::Duration;
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval},
+};
+use tracing::{info, warn};
+
+mod look;
+
+/// How often a step that takes long shows what it has come to.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// How a pass ended. The words are those of the metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// As wished for.
+    Settled,
+    /// Something is under way.
+    Working,
+    /// Out of time or rounds while moving: goes on with the next pass.
+    Moving,
+    /// Only a new wish can help.
+    Blocked,
+    /// Something failed; later again.
+    Failed,
+    /// A deleted cluster is wholly gone.
+    Gone,
+    /// Somebody else has the lease; nothing was written.
+    Lost,
+}
+
+/// How a call of the engine ended.
+enum Step {
+    Done(Result<Progress, EngineError>),
+    /// Cut off, since the cluster was deleted meanwhile.
+    Overtaken,
+    /// The lease went to somebody else.
+    Lost,
+}
+
+/// One pass. `news` fires when the row changed, our own writes included.
+pub(super) async fn run(context: &Context, claim: &mut Claim, primaries: &Primaries, news: watch::Receiver<()>) -> Result<Ended, StoreError> {
+    let doing = Reason::new("TakenUp", "The wish is being applied.");
+    Pass { context, claim, primaries, news, inside: None, doing }.run().await
+}
+
+struct Pass<'a> {
+    context: &'a Context,
+    claim: &'a mut Claim,
+    primaries: &'a Primaries,
+    news: watch::Receiver<()>,
+    /// What was last seen inside PostgreSQL, and for which generation.
+    inside: Option<(u64, Inside)>,
+    /// What the engine said last that it does.
+    doing: Reason,
+}
+
+impl Pass<'_> {
+    async fn run(mut self) -> Result<Ended, StoreError> {
+        let started = Instant::now();
+        for round in 1.. {
+            if !self.read_again().await? {
+                break;
+            }
+            let step = match self.step().await? {
+                Step::Done(step) => step,
+                Step::Overtaken => continue,
+                Step::Lost => break,
+            };
+            let (progress, failed) = self.progress(step);
+            let (store, worker) = (&self.context.store, self.context.worker);
+            if self.claim.cluster.deleted_at.is_some() && progress == Progress::Settled {
+                info!(cluster.id = %self.claim.cluster.id, cluster.name = %self.claim.cluster.name, "a deleted cluster is gone");
+                return Ok(if due::forget(store, worker, self.claim).await? { Ended::Gone } else { Ended::Lost });
+            }
+            let moved = matches!(progress, Progress::Moved(_)) && started.elapsed() < self.context.settings.pass && round < self.context.settings.rounds;
+            // While moving, one look inside is enough for each generation: connecting costs more than most steps.
+            let generation = self.claim.cluster.generation;
+            let reuse = self.inside.take().filter(|(seen_for, _)| moved && *seen_for == generation);
+            let seen = look(self.context, &self.claim.cluster, reuse.map(|(_, inside)| inside)).await;
+            self.inside = seen.inside.known().cloned().map(|inside| (generation, inside));
+            if moved {
+                if !self.show(&seen, &progress).await? {
+                    break;
+                }
+                continue;
+            }
+            let (status, news) = self.derive(&seen, &progress);
+            let (ended, next) = after(self.context, self.claim, &status, &progress, failed);
+            let ours = match ended {
+                Ended::Failed => due::postpone(store, worker, self.claim, &status, &news, next).await?,
+                _ => due::settle(store, worker, self.claim, &status, &news, next).await?,
+            };
+            return Ok(if ours { ended } else { Ended::Lost });
+        }
+        Ok(Ended::Lost)
+    }
+
+    /// Takes up what was saved since the last look, if something was. False: the row is gone.
+    async fn read_again(&mut self) -> Result<bool, StoreError> {
+        if !self.news.has_changed().unwrap_or(false) {
+            return Ok(true);
+        }
+        self.news.mark_unchanged();
+        match clusters::get(&self.context.store, self.claim.cluster.id).await {
+            Ok(fresh) => self.claim.cluster = fresh,
+            Err(StoreError::NotFound) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    /// The engine's part of a round, cut off past its deadline. What takes long shows every second what it has come to.
+    async fn step(&mut self) -> Result<Step, StoreError> {
+        let (context, wish) = (self.context, self.claim.cluster.clone());
+        let call = async {
+            match wish.deleted_at {
+                None => within(context.settings.converge, "a step", context.engine.converge(&wish)).await,
+                Some(_) => within(context.settings.converge, "taking it away", context.engine.remove(&wish)).await,
+            }
+        };
+        tokio::pin!(call);
+        let mut glances = interval(GLANCE);
+        glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut newer = false;
+        loop {
+            tokio::select! {
+                done = &mut call => {
+                    if newer {
+                        self.news.mark_changed();
+                    }
+                    return Ok(Step::Done(done));
+                }
+                Ok(()) = self.news.changed() => match clusters::get(&context.store, wish.id).await {
+                    Ok(fresh) if fresh.generation == wish.generation => {}
+                    // Only a deletion is worth dropping a step half-way; any other wish is taken up when it is done.
+                    Ok(Cluster { deleted_at: None, .. }) | Err(StoreError::Database(_) | StoreError::Constraint(_)) => newer = true,
+                    Ok(_) | Err(StoreError::NotFound) => {
+                        self.news.mark_changed();
+                        return Ok(Step::Overtaken);
+                    }
+                },
+                _ = glances.tick(), if !reached(&wish, &self.claim.cluster.status) => {
+                    // The call goes on meanwhile: its time must not be spent on a glance.
+                    let glance = self.glance(&wish);
+                    tokio::select! {
+                        done = &mut call => return Ok(Step::Done(done)),
+                        ours = glance => if !ours? { return Ok(Step::Lost) },
+                    }
+                }
+            }
+        }
+    }
+
+    /// Shows how far a step under way has come. False: the lease is not ours any more.
+    async fn glance(&mut self, wish: &Cluster) -> Result<bool, StoreError> {
+        let inside = self.inside.as_ref().map_or_else(|| Seen::Unknown("No instance was asked yet.".into()), |(_, inside)| Seen::Known(inside.clone()));
+        let seen = match within(GLANCE, "a glance", self.context.engine.observe(wish)).await {
+            Ok(seen) => Observed { inside, ..seen },
+            Err(_) => return Ok(true),
+        };
+        self.show(&seen, &Progress::Working(self.doing.clone())).await
+    }
+
+    /// Writes a status in mid-pass. False: the lease is not ours any more.
+    async fn show(&mut self, seen: &Observed, progress: &Progress) -> Result<bool, StoreError> {
+        let (status, news) = self.derive(seen, progress);
+        let ours = due::progress(&self.context.store, self.context.worker, self.claim, &status, &news).await?;
+        self.claim.cluster.status = status;
+        Ok(ours)
+    }
+
+    fn derive(&self, seen: &Observed, progress: &Progress) -> (Status, Vec<NewEvent>) {
+        let cluster = &self.claim.cluster;
+        let status = Status::derive(cluster, seen, progress, Timestamp::now());
+        let news = events::between(cluster, self.primaries.last(cluster.id).as_deref(), &status);
+        if let Some(primary) = status.primary() {
+            self.primaries.saw(cluster.id, &primary.name);
+        }
+        if status.phase != cluster.status.phase {
+            info!(cluster.id = %cluster.id, cluster.name = %cluster.name, phase = ?status.phase, generation = status.generation, "phase");
+        }
+        (status, news)
+    }
+
+    /// What a call of the engine comes to; true: it failed.
+    fn progress(&mut self, step: Result<Progress, EngineError>) -> (Progress, bool) {
+        match step {
+            Ok(progress) => {
+                if let Progress::Moved(reason) | Progress::Working(reason) = &progress {
+                    self.doing = reason.clone();
+                }
+                (progress, false)
+            }
+            Err(EngineError::Blocked(reason)) => (Progress::Blocked(reason), false),
+            Err(EngineError::Retry(error)) => {
+                let cluster = &self.claim.cluster;
+                warn!(cluster.id = %cluster.id, cluster.name = %cluster.name, error = format!("{error:#}"), "a pass failed");
+                (Progress::Working(Reason::new("Retrying", format!("{error:#}. It is tried again by itself."))), true)
+            }
+        }
+    }
+}
+
+fn reached(cluster: &Cluster, status: &Status) -> bool {
+    status.generation == cluster.generation && matches!(status.phase, Phase::Ready | Phase::Paused)
+}
+
+/// What the pass counts as, and when to look again.
+fn after(context: &Context, claim: &Claim, status: &Status, progress: &Progress, failed: bool) -> (Ended, Duration) {
+    let settings = &context.settings;
+    let later = |most| (Ended::Failed, backoff(claim.attempts.saturating_add(1), most, rand::random()));
+    match progress {
+        _ if failed => later(settings.backoff),
+        Progress::Settled if reached(&claim.cluster, status) => (Ended::Settled, settings.settled),
+        // The engine has nothing to do, and yet something is missing: a user that PostgreSQL refuses, an instance that was not seen.
+        Progress::Settled => later(settings.settled),
+        Progress::Blocked(_) => (Ended::Blocked, settings.settled),
+        Progress::Working(_) => (Ended::Working, settings.working),
+        Progress::Moved(_) => (Ended::Moving, Duration::ZERO),
+    }
+}

@@ -1,0 +1,52 @@
+//! A look at a cluster, inside PostgreSQL included; every part of it within its time. What did not come about is unknown.
+
+use crate::{engine::EngineError, postgres::inside, reconcile::Context, store::credentials};
+use anyhow::anyhow;
+use domain::{
+    Cluster,
+    observed::{Inside, Observed, Seen},
+    spec::Power,
+};
+use std::{future::Future, time::Duration};
+use tokio::time::timeout;
+use tracing::warn;
+
+/// What is there, inside PostgreSQL included. `inside`: what was just seen there.
+pub(super) async fn look(context: &Context, cluster: &Cluster, inside: Option<Inside>) -> Observed {
+    let mut seen = within(context.settings.look, "looking", context.engine.observe(cluster)).await.unwrap_or_else(|error| Observed {
+        instances: Seen::Unknown(error.to_string()),
+        endpoints: Vec::new(),
+        inside: Seen::Unknown("The cluster itself could not be seen.".into()),
+        notes: Vec::new(),
+    });
+    if cluster.deleted_at.is_none() && cluster.spec.power == Power::On {
+        seen.inside = match inside {
+            Some(inside) => Seen::Known(inside),
+            None => look_inside(context, cluster).await,
+        };
+    }
+    seen
+}
+
+async fn look_inside(context: &Context, cluster: &Cluster) -> Seen<Inside> {
+    let limit = context.settings.look;
+    let options = match within(limit, "finding the primary", context.engine.primary(cluster)).await {
+        Ok(Some(options)) => options,
+        Ok(None) => return Seen::Unknown("No instance accepts writes yet.".into()),
+        Err(error) => return Seen::Unknown(error.to_string()),
+    };
+    let verifiers = match credentials::verifiers(&context.store, cluster.id).await {
+        Ok(verifiers) => verifiers,
+        Err(error) => {
+            warn!(cluster.id = %cluster.id, %error, "no verifiers of passwords");
+            return Seen::Unknown("The portal cannot reach its own database just now.".into());
+        }
+    };
+    timeout(limit, inside::converge(&options, cluster, &verifiers))
+        .await
+        .unwrap_or_else(|_| Seen::Unknown(format!("PostgreSQL did not finish users and databases within {} s.", limit.as_secs())))
+}
+
+pub(super) async fn within<T>(limit: Duration, what: &str, call: impl Future<Output = Result<T, EngineError>>) -> Result<T, EngineError> {
+    timeout(limit, call).await.unwrap_or_else(|_| Err(anyhow!("{what} took longer than {} s and was cut off", limit.as_secs()).into()))
+}

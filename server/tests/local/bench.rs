@@ -1,0 +1,1 @@
+//! How long things take beside the same work by hand.
