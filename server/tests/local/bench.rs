@@ -64,11 +64,9 @@ async fn created(place: &Place, instances: u8) -> Duration {
             let primary = place.engine().primary(&cluster).await.unwrap().is_some();
             primary && place.text(&cluster, 1, "select count(*) from pg_stat_replication where state = 'streaming'").await == (instances - 1).to_string()
         };
-        if streaming {
-            if let Some(options) = place.engine().primary(&cluster).await.unwrap() {
-                PgConnection::connect_with(&options).await.unwrap();
-                break;
-            }
+        if streaming && let Some(options) = place.engine().primary(&cluster).await.unwrap() {
+            PgConnection::connect_with(&options).await.unwrap();
+            break;
         }
         assert!(!matches!(progress, Progress::Blocked(_)));
     }

@@ -265,7 +265,10 @@ impl Model {
                     m.branches.push((m.branches.len(), 0));
                     *m.hidden(ordinal) = Hidden { branch: m.branches.len() - 1, ..Hidden::default() };
                 })?;
-                self.effect(|m| (m.instance(ordinal).mark.stage, m.instance(ordinal).mark.once) = (Stage::Built, true))?;
+                self.effect(|m| {
+                    let mark = &mut m.instance(ordinal).mark;
+                    (mark.stage, mark.once, mark.fenced) = (Stage::Built, true, false);
+                })?;
                 self.effect(|m| {
                     m.world.mark.primary = Some(ordinal);
                     let wish = settings(m);

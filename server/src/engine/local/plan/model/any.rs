@@ -75,7 +75,7 @@ prop_compose! {
         let (fenced, synced, base, limited) = flags;
         let mark = InstanceMark { port: 20_000, stage: stage.clone(), fenced, synced, failures, restarts, once: stage == Stage::Built, ..InstanceMark::default() };
         let process = if data == Data::Absent && process == Process::Running { Process::Leftover } else { process };
-        let managed = base.then(|| Managed { follows, sync: None, held: Held([100, 64, 0, 40, 8]) });
+        let managed = base.then_some(Managed { follows, sync: None, held: Held([100, 64, 0, 40, 8]) });
         let (branch, position, slots, role, stubborn) = hidden;
         let held = Held([100, 64, 0, 40, 8]);
         let hidden = Hidden { branch, position, slots, role, held, size_pending: false, stubborn };
