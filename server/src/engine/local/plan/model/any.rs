@@ -31,9 +31,8 @@ pub fn absent() -> Instance {
 }
 
 fn parameters() -> impl Strategy<Value = Parameters> {
-    option::of(prop_oneof![Just("50"), Just("200"), Just("100")]).prop_map(|value| {
-        Parameters(value.map(|value| ("max_connections".to_owned(), value.to_owned())).into_iter().collect())
-    })
+    option::of(prop_oneof![Just("50"), Just("200"), Just("100")])
+        .prop_map(|value| Parameters(value.map(|value| ("max_connections".to_owned(), value.to_owned())).into_iter().collect()))
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
