@@ -64,11 +64,9 @@ async fn created(place: &Place, instances: u8) -> Duration {
             let primary = place.engine().primary(&cluster).await.unwrap().is_some();
             primary && place.text(&cluster, 1, "select count(*) from pg_stat_replication where state = 'streaming'").await == (instances - 1).to_string()
         };
-        if streaming {
-            if let Some(options) = place.engine().primary(&cluster).await.unwrap() {
-                PgConnection::connect_with(&options).await.unwrap();
-                break;
-            }
+        if streaming && let Some(options) = place.engine().primary(&cluster).await.unwrap() {
+            PgConnection::connect_with(&options).await.unwrap();
+            break;
         }
         assert!(!matches!(progress, Progress::Blocked(_)));
     }
@@ -92,7 +90,9 @@ async fn bench_create_and_switch() {
     }
     let mut cluster = place.cluster(3);
     place.settle(&cluster).await;
-    place.run(&cluster, 1, "create role app login superuser password 'secret'; create table t (n bigint primary key, at timestamptz default clock_timestamp())").await;
+    place
+        .run(&cluster, 1, "create role app login superuser password 'secret'; create table t (n bigint primary key, at timestamptz default clock_timestamp())")
+        .await;
     let rw = place.observed(&cluster).await.endpoints.iter().find(|e| e.kind == EndpointKind::Rw).unwrap().port;
     let running = Arc::new(AtomicBool::new(true));
     let options = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(rw).username("app").password("secret").database("postgres");
@@ -135,6 +135,9 @@ async fn bench_create_and_switch() {
     let (gaps, acknowledged, read_only) = writer.await.unwrap();
     let primary = place.primary(&cluster).await.ordinal;
     eprintln!("switchover gaps {gaps:.2?} (a login costs {:?} of SCRAM in a debug build)", Duration::from_millis(300));
-    eprintln!("acknowledged {acknowledged}, stored {}, sent to a read-only instance {read_only}", place.text(&cluster, primary, "select count(*) from t").await);
+    eprintln!(
+        "acknowledged {acknowledged}, stored {}, sent to a read-only instance {read_only}",
+        place.text(&cluster, primary, "select count(*) from t").await
+    );
     place.remove(&cluster).await;
 }

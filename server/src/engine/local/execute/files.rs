@@ -69,7 +69,8 @@ impl Work<'_> {
             }
         }
         layout::write(&config, &text, 0o600, Some(account))?;
-        let args = ["--check", "-D"].map(str::to_owned).into_iter().chain([data.display().to_string(), "-c".into(), format!("config_file={}", config.display())]);
+        let args =
+            ["--check", "-D"].map(str::to_owned).into_iter().chain([data.display().to_string(), "-c".into(), format!("config_file={}", config.display())]);
         let stand = Site { folder: trial.clone(), ..site };
         let said = self.tool("postgres", &args.collect::<Vec<_>>(), &stand, Duration::from_secs(20)).await?;
         layout::remove(&trial)?;
@@ -148,4 +149,3 @@ impl Work<'_> {
         layout::remove(&site.data.join("postmaster.pid"))
     }
 }
-

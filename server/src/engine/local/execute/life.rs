@@ -123,8 +123,7 @@ impl Work<'_> {
         let whole = self.whole()?;
         if whole.rw.is_none() && self.cluster.spec.topology == domain::topology::Topology::Standalone && mark.answered {
             let port = mark.port;
-            let message =
-                format!("Another program has port {port}, the address of this cluster: end it. The cluster takes the port as soon as it is free.");
+            let message = format!("Another program has port {port}, the address of this cluster: end it. The cluster takes the port as soon as it is free.");
             let failure = Failure { code: "PortTaken".into(), message: message.clone(), at: observe::now() };
             InstanceMark::change(site, |mark| mark.failure = Some(failure))?;
             return Ok(Err(Reason::new("PortTaken", message)));

@@ -83,7 +83,8 @@ pub(super) fn managed_primary(cluster: &Cluster, world: &World, primary: u8, ins
     let Some(facts) = facts else { return Managed { follows: None, sync: before, held } };
     let replicas = wanted(cluster, world, primary).into_iter().filter(|ordinal| *ordinal != primary);
     // A replica that was never whole cannot confirm anything: while it is made for the first time nobody waits for it.
-    let members: BTreeSet<u8> = replicas.filter(|ordinal| known(world, *ordinal).is_none_or(|i| i.mark.once)).filter(|o| world.instances.contains_key(o)).collect();
+    let members: BTreeSet<u8> =
+        replicas.filter(|ordinal| known(world, *ordinal).is_none_or(|i| i.mark.once)).filter(|o| world.instances.contains_key(o)).collect();
     let count = |n: usize| u8::try_from(n).unwrap_or(u8::MAX);
     let healthy = count(members.iter().filter(|member| facts.followers.contains_key(member)).count());
     let quorum = &cluster.spec.quorum;
