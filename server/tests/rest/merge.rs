@@ -131,3 +131,16 @@ async fn parts_merge_as_instances_do() {
     assert_eq!(world.put(&path, json!({ "description": "e", "owner": "nobody" })).await.status, 400);
     assert_eq!(world.get(&path).await.json()["description"], "d");
 }
+
+#[tokio::test]
+async fn a_restart_is_asked_for_by_counting_on_and_a_switchover_by_name() {
+    let world = world();
+    let put = async |body: Value| world.put(&orders(""), body).await;
+    let asked = put(json!({ "restarts": 1 })).await;
+    assert_eq!((asked.status.as_u16(), &asked.json()["restarts"], &asked.json()["generation"]), (200, &json!(1), &json!(2)));
+    let again = put(json!({ "restarts": 1 })).await;
+    assert_eq!(again.json()["generation"], 2, "the same number is no new wish");
+    assert_eq!(put(json!({ "restarts": 5 })).await.status, 400);
+    assert_eq!(put(json!({ "restarts": 0 })).await.status, 400);
+    assert_eq!(put(json!({ "primary": "nobody-9" })).await.status, 400);
+}

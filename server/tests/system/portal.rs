@@ -203,7 +203,7 @@ impl Portal {
         eventually("every cluster is gone", Duration::from_secs(60), async || self.leftovers().is_empty()).await;
         let pid = self.child.id().expect("running").to_string();
         assert!(Command::new("kill").arg(&pid).status().await.expect("kill").success());
-        let ended = tokio::time::timeout(Duration::from_secs(20), self.child.wait()).await.expect("the portal ends on SIGTERM").expect("ended");
+        let ended = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await.expect("the portal ends on SIGTERM").expect("ended");
         assert!(ended.success(), "{ended}");
         eventually("no process is left", Duration::from_secs(10), async || processes(&self.data).is_empty()).await;
     }

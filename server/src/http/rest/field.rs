@@ -109,6 +109,8 @@ pub const INSTANCE: &[Field] = &[
     field("restore_from", Kind::Object("RestoreFrom"), Write::Once, "Another cluster's backups to start from; not offered by this engine yet."),
     field("labels", Kind::Map, Write::Always, "Labels, all of them."),
     field("power", Kind::OneOf(POWERS), Write::Always, "off: paused, the data stays."),
+    field("primary", Kind::Text(63), Write::Always, "Name of the instance that accepts writes; sending a replica's name switches over to it. Null: unknown."),
+    field("restarts", Kind::Int(0, u32::MAX as i64), Write::Always, "Counts the restarts asked for; sending one more restarts every instance, replicas first."),
     field("resource_name", Kind::Text(41), Write::Portal, "Its name in the Postgres resource: unique in the project, derived from the first name, immutable."),
     field("endpoints", Kind::Objects("Endpoint"), Write::Portal, "Where clients connect."),
     field("nodes", Kind::Objects("Node"), Write::Portal, "Its instances."),

@@ -10,6 +10,7 @@ use domain::{
     quorum::{Durability, Quorum},
     size::{Preset, Size},
     spec::Power,
+    status::InstanceRole,
     topology::Topology,
     version::Major,
 };
@@ -51,6 +52,11 @@ pub fn spec(sent: &mut Sent, offer: &Offer) -> Spec {
     spec.power = power(sent).unwrap_or_default();
     spec.parameters = Parameters(sent.map("parameters").unwrap_or_default());
     spec.labels = sent.map("labels").unwrap_or_default();
+    for field in ["primary", "restarts"] {
+        if sent.has(field) {
+            sent.refuse(field, "There is nothing to switch or restart before the cluster exists.");
+        }
+    }
     not_offered(sent);
     spec
 }
@@ -67,6 +73,7 @@ pub fn changes(sent: &mut Sent, cluster: &Cluster) -> Vec<Change> {
     sent.keep("storage_class", sent.text("storage_class").map(str::to_owned), &has.storage_class);
     sent.keep("topology", sent.text("topology").map(str::to_owned), &topology.name().to_owned());
     not_offered(sent);
+    let (switchover, restart) = (switchover(sent, cluster), restart(sent, has));
     let changes = [
         (title.is_some() || description.is_some() || labels.is_some()).then_some(Change::Describe { title, description, labels }),
         sent.int::<u64>("disk_size").filter(|gib| *gib != has.storage.as_gib()).map(|gib| Change::Grow { storage: Bytes::gib(gib) }),
@@ -76,6 +83,8 @@ pub fn changes(sent: &mut Sent, cluster: &Cluster) -> Vec<Change> {
         sent.bool("external").map(|external| Change::SetExternal { external }),
         sent.map("parameters").map(|parameters| Change::SetParameters { parameters: Parameters(parameters) }),
         power(sent).map(|power| Change::SetPower { power }),
+        switchover,
+        restart,
     ];
     changes.into_iter().flatten().collect()
 }
@@ -116,6 +125,25 @@ fn quorum(sent: &mut Sent) -> Option<Quorum> {
 
 fn power(sent: &Sent) -> Option<Power> {
     sent.text("power").map(|word| if word == "off" { Power::Off } else { Power::On })
+}
+
+/// Sending a replica's name makes it the primary; sending the primary's own changes nothing.
+fn switchover(sent: &mut Sent, cluster: &Cluster) -> Option<Change> {
+    let name = sent.text("primary")?.to_owned();
+    let Some(instance) = cluster.status.instances.iter().find(|instance| instance.name == name) else {
+        let names: Vec<_> = cluster.status.instances.iter().map(|instance| instance.name.as_str()).collect();
+        sent.refuse("primary", format!("One of the cluster's instances: {}.", names.join(", ")));
+        return None;
+    };
+    (instance.role != InstanceRole::Primary).then_some(Change::Switchover { to: instance.ordinal })
+}
+
+fn restart(sent: &mut Sent, has: &Spec) -> Option<Change> {
+    let wanted: u32 = sent.int("restarts")?;
+    if wanted > has.restarts + 1 || wanted < has.restarts {
+        sent.refuse("restarts", format!("{} as it is, or {} to restart once.", has.restarts, has.restarts + 1));
+    }
+    (wanted == has.restarts + 1).then_some(Change::Restart)
 }
 
 /// What the contract will have and this engine has not.
