@@ -1,5 +1,6 @@
 //! The one showing of a password that was made up.
 
+use crate::view::Drawn;
 use crate::{
     api::once::{Once, take_password},
     component::{Dialog, copy, icon},
@@ -37,7 +38,7 @@ pub fn dialog(cluster: Signal<Cluster>) -> AnyView {
             }
         })
     };
-    drawn.into_any()
+    drawn.drawn()
 }
 
 fn title(once: Option<&Once>) -> String {
@@ -51,7 +52,7 @@ fn body(once: Option<Once>, to: Option<Endpoint>) -> AnyView {
             <div class="body"><p>"A password is shown once and not kept in readable form. If nobody copied it, set a new one."</p></div>
             <footer><a class="btn" href=close>"Close"</a></footer>
         }
-        .into_any();
+        .drawn();
     };
     let (host, port) = to.map_or_else(|| ("*".to_owned(), "*".to_owned()), |to| (to.host, to.port.to_string()));
     let line = format!("{host}:{port}:*:{user}:{}\n", password.replace('\\', "\\\\").replace(':', "\\:"));
@@ -64,5 +65,5 @@ fn body(once: Option<Once>, to: Option<Endpoint>) -> AnyView {
         </div>
         <footer><a class="btn" href=file download=".pgpass" rel="external">{icon("dl")}"Download .pgpass"</a><a class="btn primary" href=close>"I have copied it"</a></footer>
     }
-    .into_any()
+    .drawn()
 }
