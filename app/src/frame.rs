@@ -55,6 +55,7 @@ pub fn App() -> impl IntoView {
             </Routes>
         </Router>
     }
+    .drawn()
 }
 
 /// The frame around the page of the current address.

@@ -7,14 +7,26 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { below, end, eventually } from './processes.js';
 
+const READY_MS = 90_000;
 const START_MS = 60_000;
 const DELETE_MS = 60_000;
 const STOP_MS = 20_000;
 
+/** What these tests read of a cluster in REST. */
+export interface Instance {
+  uuid: string;
+  name: string;
+  status: string;
+  generation: number;
+  observed_generation: number;
+  nodes: { name: string; role: string; state: string }[];
+}
+
 export class Portal {
   private constructor(
-    private readonly child: ChildProcess,
+    private child: ChildProcess,
     private readonly binary: string,
+    private readonly args: string[],
     readonly folder: string,
     readonly data: string,
     readonly url: string,
@@ -32,20 +44,32 @@ export class Portal {
     // PostgreSQL runs as another user, who must be able to walk in.
     await chmod(folder, 0o755);
     const data = `${folder}/data`;
-    const child = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--data', data, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const all = ['serve', '--data', data, ...args];
     const output: string[] = [];
+    const child = serve(binary, [...all, '--listen', '127.0.0.1:0']);
     try {
       const { url, link } = await announced(child, output);
       const own = new Set((await below(folder)).map((found) => found.cwd));
-      return new Portal(child, binary, folder, data, url, link, own, output);
+      return new Portal(child, binary, all, folder, data, url, link, own, output);
     } catch (error) {
       child.kill('SIGKILL');
       await end(folder);
       await rm(folder, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  /** The end that nobody can prepare for; clusters and the portal's own database go on. */
+  async kill(): Promise<void> {
+    const exited = once(this.child, 'exit');
+    this.child.kill('SIGKILL');
+    await exited;
+  }
+
+  /** Serves again, at the same address, after it was killed. */
+  async restart(): Promise<void> {
+    this.child = serve(this.binary, [...this.args, '--listen', new URL(this.url).host]);
+    await announced(this.child, this.output);
   }
 
   /** A command of the same binary against this portal; answers its standard output. */
@@ -74,6 +98,27 @@ export class Portal {
     });
   }
 
+  /** A cluster as REST shows it; none when there is none of that name. */
+  async instance(name: string): Promise<Instance | undefined> {
+    const listed = (await (await this.rest('GET', '/v1/postgres/instances')).json()) as Instance[];
+    return listed.find((instance) => instance.name === name);
+  }
+
+  /** Waits until what was last asked of the cluster is reached. */
+  async ready(name: string): Promise<void> {
+    let last: Instance | undefined;
+    const reached = async () => {
+      last = await this.instance(name);
+      return last?.status === 'ACTIVE' && last.generation === last.observed_generation;
+    };
+    if (!(await eventually(reached, READY_MS))) throw new Error(`not ready in time: ${JSON.stringify(last)}`);
+  }
+
+  /** Waits until the cluster is gone. */
+  async gone(name: string): Promise<void> {
+    if (!(await eventually(async () => !(await this.instance(name)), DELETE_MS))) throw new Error(`${name} is still there`);
+  }
+
   /** Deletes every cluster and waits until nothing of them runs. */
   async deleteClusters(): Promise<void> {
     const listed = (await (await this.rest('GET', '/v1/postgres/instances')).json()) as { uuid: string }[];
@@ -88,7 +133,7 @@ export class Portal {
   /** Deletes the clusters, stops the portal as an administrator would, and leaves neither process nor file. */
   async stop(): Promise<void> {
     try {
-      if (this.child.exitCode === null) {
+      if (this.child.exitCode === null && this.child.signalCode === null) {
         await this.deleteClusters();
         const exited = once(this.child, 'exit', { signal: AbortSignal.timeout(STOP_MS) });
         this.child.kill('SIGTERM');
@@ -101,6 +146,10 @@ export class Portal {
       await rm(this.folder, { recursive: true, force: true });
     }
   }
+}
+
+function serve(binary: string, args: string[]): ChildProcess {
+  return spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 /** Waits for the two lines that the portal prints when it serves. */

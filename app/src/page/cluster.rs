@@ -40,6 +40,7 @@ pub fn ClusterPages() -> impl IntoView {
             })}
         </Suspense>
     }
+    .drawn()
 }
 
 fn below(fetched: Cluster) -> AnyView {
@@ -85,5 +86,5 @@ fn shape(cluster: &Cluster) -> AnyView {
 pub fn First() -> impl IntoView {
     let cluster = use_cluster();
     let is_new = Memo::new(move |_| matches!(cluster.read().status.phase, Phase::New | Phase::Creating));
-    move || if is_new.get() { creating::creating() } else { view! { <overview::Overview/> }.drawn() }
+    (move || if is_new.get() { creating::creating() } else { view! { <overview::Overview/> }.drawn() }).drawn()
 }

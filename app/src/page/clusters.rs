@@ -35,6 +35,7 @@ pub fn Clusters() -> impl IntoView {
             })}
         </Suspense>
     }
+    .drawn()
 }
 
 fn listed(fetched: Vec<Cluster>) -> AnyView {

@@ -36,6 +36,7 @@ pub fn Create() -> impl IntoView {
             })}
         </Suspense>
     }
+    .drawn()
 }
 
 fn is_yaml() -> Memo<bool> {

@@ -44,6 +44,7 @@ pub fn Settings() -> impl IntoView {
             {move || Suspend::new(async move { body(cluster, sight.await.ok()) })}
         </Suspense>
     }
+    .drawn()
 }
 
 fn body(cluster: Signal<Cluster>, sight: Option<Sight>) -> AnyView {

@@ -55,4 +55,5 @@ pub fn SignIn() -> impl IntoView {
             </main>
         </div>
     }
+    .drawn()
 }

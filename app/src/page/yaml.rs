@@ -54,6 +54,7 @@ pub fn Yaml() -> impl IntoView {
             <div class="stack rail">{conditions(cluster)}{terminal(&cluster.read_untracked())}</div>
         </div>
     }
+    .drawn()
 }
 
 fn editor(cluster: Signal<Cluster>, post: Post, document: String, trial: Option<Trial>) -> AnyView {
