@@ -9,6 +9,7 @@
 //!   one server function are on a page; a hidden input tells them apart.
 
 use super::ApiError;
+use crate::view::Drawn;
 use domain::{Conflict, Error};
 use leptos::{
     form::ActionForm,
@@ -162,7 +163,7 @@ where
         {page_field()}
         {children()}
     }
-    .into_any();
+    .drawn();
     view! { <ActionForm action attr:class=class>{children}</ActionForm> }
 }
 
@@ -174,7 +175,7 @@ pub(super) fn page_field() -> AnyView {
         let query = query.trim_start_matches('?').to_owned();
         if query.is_empty() { path } else { format!("{path}?{query}") }
     };
-    view! { <input type="hidden" name=PAGE value=here/> }.into_any()
+    view! { <input type="hidden" name=PAGE value=here/> }.drawn()
 }
 
 /// Sends the browser to `path` once the form was accepted, with or without JavaScript.

@@ -1,5 +1,6 @@
 //! A new cluster: as a form with its resource beside it, or as the resource itself.
 
+use crate::view::Drawn;
 use crate::{
     api::{
         clusters::{CreateCluster, ImportCluster, get_offer},
@@ -35,6 +36,7 @@ pub fn Create() -> impl IntoView {
             })}
         </Suspense>
     }
+    .drawn()
 }
 
 fn is_yaml() -> Memo<bool> {
@@ -51,7 +53,7 @@ fn modes() -> AnyView {
             <a href=format!("{path}?mode=yaml") aria-current=move || yaml.get().then_some("page")>"YAML"</a>
         </nav>
     }
-    .into_any()
+    .drawn()
 }
 
 fn both(offer: Offer) -> AnyView {
@@ -78,10 +80,10 @@ fn both(offer: Offer) -> AnyView {
             document(import, text, draft)
         } else {
             let inputs = view! { <div class="split" style="--rail:21.5rem"><div class="stack">{inputs::all(form, draft, &offer)}</div>{summary::rail(form, draft)}</div> };
-            view! { <PostForm action=create>{inputs.into_any()}</PostForm> }.into_any()
+            view! { <PostForm action=create>{inputs.drawn()}</PostForm> }.drawn()
         }
     };
-    view! { <div class="stack">{viewer}<fieldset disabled=!allowed>{body}</fieldset></div> }.into_any()
+    view! { <div class="stack">{viewer}<fieldset disabled=!allowed>{body}</fieldset></div> }.drawn()
 }
 
 /// The resource as a whole, to be edited or pasted.
@@ -97,7 +99,7 @@ fn document(action: ServerAction<ImportCluster>, form: Form, draft: RwSignal<Dra
             </div>
         </section>
     };
-    view! { <PostForm action>{inputs.into_any()}</PostForm> }.into_any()
+    view! { <PostForm action>{inputs.drawn()}</PostForm> }.drawn()
 }
 
 /// The resource that a draft describes.
