@@ -19,6 +19,7 @@ export interface Instance {
   status: string;
   generation: number;
   observed_generation: number;
+  endpoints: { kind: string; host: string; port: number }[];
   nodes: { name: string; role: string; state: string }[];
 }
 
@@ -102,6 +103,13 @@ export class Portal {
   async instance(name: string): Promise<Instance | undefined> {
     const listed = (await (await this.rest('GET', '/v1/postgres/instances')).json()) as Instance[];
     return listed.find((instance) => instance.name === name);
+  }
+
+  /** Where a cluster's writes go. */
+  async endpoint(name: string): Promise<{ host: string; port: number }> {
+    const found = (await this.instance(name))?.endpoints.find(({ kind }) => kind === 'rw');
+    if (!found) throw new Error(`${name} has no address`);
+    return found;
   }
 
   /** Waits until what was last asked of the cluster is reached. */
