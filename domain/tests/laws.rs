@@ -170,6 +170,20 @@ fn errors_name_the_field_and_its_line() {
 }
 
 #[test]
+fn tidying_up_is_no_degradation() {
+    let mut cluster = cluster(Spec::new(&"orders".parse().expect("a name"), Major::V17));
+    let seen = Observed { instances: Seen::Known(vec![given::primary()]), endpoints: vec![], inside: Seen::Known(Inside::default()), notes: vec![] };
+    let working = Progress::Working(Reason::new("Tidying", "Tidying up."));
+    let derive = |cluster: &Cluster, progress: &Progress| Status::derive(cluster, &seen, progress, Timestamp::UNIX_EPOCH).phase;
+    assert_eq!(derive(&cluster, &working), Phase::Creating, "never reached yet");
+    cluster.status = Status::derive(&cluster, &seen, &Progress::Settled, Timestamp::UNIX_EPOCH);
+    assert_eq!(derive(&cluster, &working), Phase::Ready);
+    assert_eq!(derive(&cluster, &Progress::Blocked(Reason::new("Port", "Taken."))), Phase::Degraded);
+    cluster.generation += 1;
+    assert_eq!(derive(&cluster, &working), Phase::Changing);
+}
+
+#[test]
 fn an_unseen_instance_is_never_counted_as_gone() {
     let mut cluster = cluster(Spec::new(&"orders".parse().expect("a name"), Major::V17));
     let instance = given::primary();

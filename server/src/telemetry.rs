@@ -7,7 +7,7 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 /// Chatty libraries are told to mind their own business; `RUST_LOG` overrules it.
-const FILTER: &str = "info,sqlx=warn,tower_sessions_core=error,tower_sessions=error,hyper=warn";
+const FILTER: &str = "info,sqlx=warn,sqlx_core=error,tower_sessions_core=error,tower_sessions=error,hyper=warn";
 
 /// Logs to standard error from here on.
 pub fn log(how: Log) {

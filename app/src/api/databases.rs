@@ -55,7 +55,9 @@ pub async fn set_extensions(
     let name = super::cluster::read("database", &database)?;
     let extensions = extensions.keys().map(|extension| super::cluster::read("extensions", extension)).collect::<Result<_, _>>()?;
     let set = domain::Change::SetDatabase { name, owner: None, roles: None, extensions: Some(extensions), description: None };
-    let (_, submitted) = super::cluster::change(cluster, expected, Default::default(), crate::link::Link::Data, move |_| Ok(vec![set])).await?;
+    let (of, submitted) = super::cluster::change(cluster, expected, Default::default(), crate::link::Link::Data, move |_| Ok(vec![set])).await?;
+    // The page goes on showing the extensions of this database.
+    super::form::done(&format!("{}?ext={database}", crate::link::Link::Data(of).path()));
     Ok(submitted.accepted.generation)
 }
 

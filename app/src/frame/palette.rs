@@ -32,7 +32,7 @@ pub fn palette() -> AnyView {
     let at = RwSignal::new(0usize);
     let clusters = use_clusters();
     let here = use_location().pathname;
-    let may_create = may(Action::Create);
+    let (may_create, may_operate) = (may(Action::Create), may(Action::Operate));
     let found = Memo::new(move |_| {
         let mut all = Vec::new();
         if may_create {
@@ -41,8 +41,10 @@ pub fn palette() -> AnyView {
             all.push(Entry { group: "Commands", symbol: "yaml", label: "Import YAML".into(), path, key: "" });
         }
         if let Some(name) = Link::at(&here.read()).as_ref().and_then(Link::cluster) {
-            let user = format!("{}?dialog=add-user", Link::Data(name.clone()).path());
-            all.push(Entry { group: "Commands", symbol: "user", label: format!("Create a user in {name}"), path: user, key: "" });
+            if may_operate {
+                let user = format!("{}?dialog=add-user", Link::Data(name.clone()).path());
+                all.push(Entry { group: "Commands", symbol: "user", label: format!("Create a user in {name}"), path: user, key: "" });
+            }
             let pages = Link::tabs(name).map(|page| Entry {
                 group: "Go to",
                 symbol: page.icon(),

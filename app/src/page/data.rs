@@ -21,6 +21,7 @@ pub fn Data() -> impl IntoView {
     let cluster = use_cluster();
     let id = cluster.read_untracked().id;
     let sight = Resource::new(move || id, get_sight);
+    let taken = once::taken(cluster);
     let actions = may(Action::Operate).then(|| {
         view! {
             <a class="btn" href=dialog_path("add-user")>{icon("user")}"Create user"</a>
@@ -36,6 +37,7 @@ pub fn Data() -> impl IntoView {
             // Without the offer all but the choice of extensions is there.
             {move || Suspend::new(async move { body(cluster, sight.await.ok().map(|sight| sight.offer)) })}
         </Suspense>
+        {once::dialog(cluster, taken)}
     }
 }
 
@@ -49,7 +51,6 @@ fn body(cluster: Signal<Cluster>, offer: Option<Offer>) -> AnyView {
         </div>
         {databases::dialogs(cluster, names)}
         {users::dialogs(cluster)}
-        {once::dialog(cluster)}
     }
     .into_any()
 }

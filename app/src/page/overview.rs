@@ -1,7 +1,10 @@
 //! A cluster at a glance: topology with live lag, how to connect, health with its reasons, what happened, what it is made of.
 
 use crate::{
-    api::cluster::{Sight, get_events, get_sight},
+    api::{
+        ApiError,
+        cluster::{Sight, get_events, get_sight},
+    },
     component::{
         basic::{card, icon, menu, section_error},
         connect::connect,
@@ -17,10 +20,13 @@ use crate::{
         cluster::use_cluster,
     },
 };
-use domain::{Action, Cluster, spec::Power, vitals::Vitals};
-use leptos::prelude::*;
+use domain::{Action, Cluster, event::Event, spec::Power, vitals::Vitals};
+use leptos::{prelude::*, task::spawn_local};
 
 mod figures;
+
+/// Events on the page.
+const SHOWN: u32 = 8;
 
 /// The page.
 #[component]
@@ -28,11 +34,12 @@ pub fn Overview() -> impl IntoView {
     let cluster = use_cluster();
     let id = cluster.read_untracked().id;
     let sight = Resource::new(move || id, get_sight);
+    let events = Resource::new(move || id, |id| get_events(id, SHOWN));
     view! {
         {top(header_actions(cluster))}
         <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the measurements"</p> }>
             // Without its measurements the page shows everything else.
-            {move || Suspend::new(async move { body(cluster, sight.await.ok()) })}
+            {move || Suspend::new(async move { body(cluster, sight.await.ok(), events.await) })}
         </Suspense>
     }
 }
@@ -50,14 +57,14 @@ fn header_actions(cluster: Signal<Cluster>) -> AnyView {
     view! { <a class="btn wide" href=yaml>{icon("yaml")}"YAML"</a>{scale}{first}{more} }.into_any()
 }
 
-fn body(cluster: Signal<Cluster>, sight: Option<Sight>) -> AnyView {
+fn body(cluster: Signal<Cluster>, sight: Option<Sight>, happened: Result<Vec<Event>, ApiError>) -> AnyView {
     let (first, offer) = sight.map_or((None, None), |sight| (sight.vitals, Some(sight.offer)));
     let vitals = vitals(cluster, first);
     let picture = Memo::new(move |_| picture(&cluster.read(), vitals.read().as_ref()));
     let rows = Memo::new(move |_| rows::rows(&cluster.read(), vitals.read().as_ref()));
     view! {
         <div class="split" style="--rail:23.5rem">
-            <div class="stack">{topology(picture, old(vitals))}{figures::now(cluster, vitals)}{events(cluster)}</div>
+            <div class="stack">{topology(picture, old(vitals))}{figures::now(cluster, vitals)}{events(cluster, happened)}</div>
             <div class="stack">{connect(cluster)}{health(rows)}{figures::details(cluster)}</div>
         </div>
         {actions::dialogs(cluster, vitals, offer)}
@@ -65,19 +72,26 @@ fn body(cluster: Signal<Cluster>, sight: Option<Sight>) -> AnyView {
     .into_any()
 }
 
-/// Follows the cluster: whatever changes it leaves an event.
-fn events(cluster: Signal<Cluster>) -> AnyView {
-    let key = Memo::new(move |_| (cluster.read().id, cluster.read().revision));
-    let events = Resource::new(move || key.get(), |(id, _)| get_events(id, 8));
-    let body = view! {
-        <Transition fallback=|| view! { <p class="body muted" role="status" aria-busy="true">"Loading the events"</p> }>
-            {move || Suspend::new(async move {
-                match events.await {
-                    Ok(events) => feed(&events),
-                    Err(error) => section_error("The events", &error.0),
+/// The events as first fetched, and anew whenever the cluster changes: whatever changes it leaves one.
+fn events(cluster: Signal<Cluster>, first: Result<Vec<Event>, ApiError>) -> AnyView {
+    let id = cluster.read_untracked().id;
+    let newer = RwSignal::new(None);
+    Effect::new(move |seen: Option<u64>| {
+        let revision = cluster.read().revision;
+        if seen.is_some_and(|seen| seen != revision) {
+            spawn_local(async move {
+                // What failed is tried again with the next change; until then the older events stay.
+                if let Ok(events) = get_events(id, SHOWN).await {
+                    let _ = newer.try_set(Some(events));
                 }
-            })}
-        </Transition>
+            });
+        }
+        revision
+    });
+    let body = move || match (newer.read().as_deref(), &first) {
+        (Some(events), _) => feed(events),
+        (None, Ok(events)) => feed(events),
+        (None, Err(error)) => section_error("The events", &error.0),
     };
     card("events", "Recent events", (), body)
 }

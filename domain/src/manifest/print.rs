@@ -155,7 +155,8 @@ impl Yaml {
 fn scalar(text: &str) -> String {
     const WORDS: &[&str] = &["y", "n", "yes", "no", "true", "false", "on", "off", "null", "nan", "inf"];
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
-    let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    // Some readers take `_0` for a number.
+    let starts = text.starts_with(|c: char| c.is_ascii_alphabetic());
     if starts && text.chars().all(plain) && !WORDS.contains(&text.to_ascii_lowercase().as_str()) {
         return text.to_owned();
     }

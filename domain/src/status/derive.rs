@@ -27,7 +27,12 @@ pub(super) fn status(cluster: &Cluster, seen: &Observed, progress: &Progress, no
     let ready = instances.iter().filter(|i| i.state == InstanceState::Ready).count();
     let primary = instances.iter().any(|i| i.role == InstanceRole::Primary && i.state == InstanceState::Ready);
     let all = seen.instances.known().is_some() && ready == usize::from(cluster.spec.instances) && instances.len() == ready;
-    let settled = *progress == Progress::Settled;
+    // A wish that was reached stays reached while the engine tidies up: only what is seen, or a block, takes it back.
+    let settled = match progress {
+        Progress::Settled => true,
+        Progress::Moved(_) | Progress::Working(_) => before.generation == cluster.generation,
+        Progress::Blocked(_) => false,
+    };
     let applied = inside.is_some_and(|inside| is_applied(cluster, inside));
     let reached = settled
         && cluster.deleted_at.is_none()

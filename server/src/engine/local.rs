@@ -109,13 +109,7 @@ impl Local {
         let own = process::Account::current()?.name;
         let users: BTreeSet<String> = [own, layout.account.name.clone()].into();
         let ground = Ground { layout, installs, limits, authority, ports: Mutex::new(()), users: users.into_iter().collect() };
-        Ok(Arc::new(Self {
-            ground: Arc::new(ground),
-            watch: watch::Watch::default(),
-            busy: Mutex::default(),
-            samples: Arc::default(),
-            _lock: lock,
-        }))
+        Ok(Arc::new(Self { ground: Arc::new(ground), watch: watch::Watch::default(), busy: Mutex::default(), samples: Arc::default(), _lock: lock }))
     }
 
     fn turn(&self, id: ClusterId) -> Option<Turn<'_>> {

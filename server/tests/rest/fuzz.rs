@@ -172,7 +172,7 @@ proptest! {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let world = world();
-        let answer = runtime.block_on(world.send(role.map(actor), request));
+        let _answer = runtime.block_on(world.send(role.map(actor), request));
         // Whatever was sent, what is there can still be read.
         let after = runtime.block_on(world.get("/v1/postgres/instances"));
         prop_assert_eq!(after.status.as_u16(), 200);

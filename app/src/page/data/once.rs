@@ -12,32 +12,28 @@ use domain::{
 };
 use leptos::prelude::*;
 
-/// The dialog, while the address asks for it.
-pub fn dialog(cluster: Signal<Cluster>) -> AnyView {
+/// What the address asks to be shown, once it was asked for. To be made before anything is awaited, so that both sides count it alike.
+pub fn taken(cluster: Signal<Cluster>) -> Resource<Option<Option<Once>>> {
     let wanted = wanted_dialog();
-    let is_wanted = Memo::new(move |_| wanted.read().as_deref() == Some("password"));
     let name = cluster.read_untracked().name.to_string();
-    let taken = Resource::new(
-        move || is_wanted.get(),
+    Resource::new(
+        move || wanted.read().as_deref() == Some("password"),
         move |wanted| {
             let name = name.clone();
             async move { if wanted { Some(take_password(name).await.ok().flatten()) } else { None } }
         },
-    );
+    )
+}
+
+/// The dialog, while the address asks for it.
+pub fn dialog(cluster: Signal<Cluster>, taken: Resource<Option<Option<Once>>>) -> AnyView {
     let drawn = move || {
-        is_wanted.get().then(|| {
-            view! {
-                <Suspense>
-                    {move || Suspend::new(async move {
-                        let once = taken.await?;
-                        let to = cluster.read_untracked().status.endpoint(EndpointKind::Rw).cloned();
-                        Some(view! { <Dialog id="password" title=title(once.as_ref())>{body(once, to)}</Dialog> })
-                    })}
-                </Suspense>
-            }
+        taken.get().flatten().map(|once| {
+            let to = cluster.read_untracked().status.endpoint(EndpointKind::Rw).cloned();
+            view! { <Dialog id="password" title=title(once.as_ref())>{body(once, to)}</Dialog> }
         })
     };
-    drawn.into_any()
+    view! { <Suspense>{drawn}</Suspense> }.into_any()
 }
 
 fn title(once: Option<&Once>) -> String {

@@ -80,15 +80,36 @@ impl Limits {
         self.wanted(instance, size).iter().all(|(file, value)| same(file, value))
     }
 
-    /// Sets the limits. Answers the files that a process writes itself into before it runs.
-    pub fn set(&self, instance: &str, size: &Size) -> Result<Vec<PathBuf>> {
+    /// Makes the groups for a start: memory is bounded from the first moment, processor only once it has come up, as with all that recovers or
+    /// copies. Answers the files that a process writes itself into before it runs.
+    pub fn prepare(&self, instance: &str, size: &Size) -> Result<Vec<PathBuf>> {
         for folder in self.folders(instance) {
             fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
         }
         for (file, value) in self.wanted(instance, size) {
-            fs::write(&file, &value).with_context(|| format!("setting {} to {value}", file.display()))?;
+            let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let value = match name.as_str() {
+                "cpu.cfs_quota_us" => "-1",
+                "cpu.max" => "max",
+                _ => &value,
+            };
+            fs::write(&file, value).with_context(|| format!("setting {} to {value}", file.display()))?;
         }
         Ok(self.folders(instance).into_iter().map(|folder| folder.join("cgroup.procs")).collect())
+    }
+
+    /// Sets the limits of a running instance. Memory that it has already is not taken away.
+    pub fn set(&self, instance: &str, size: &Size) -> Result<()> {
+        for folder in self.folders(instance) {
+            fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        }
+        for (file, value) in self.wanted(instance, size) {
+            match fs::write(&file, &value) {
+                Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {}
+                written => written.with_context(|| format!("setting {} to {value}", file.display()))?,
+            }
+        }
+        Ok(())
     }
 
     /// Takes the groups of an instance away; its processes are gone by now.

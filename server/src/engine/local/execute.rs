@@ -142,7 +142,7 @@ impl Work<'_> {
 
     fn limit(&self, ordinal: u8) -> Outcome {
         let size = self.whole()?.accepted.map_or(self.cluster.spec.size, |settings| settings.size);
-        self.ground.limits.set(&self.site(ordinal).short, &size).map(|_| Ok(()))
+        self.ground.limits.set(&self.site(ordinal).short, &size).map(Ok)
     }
 }
 

@@ -45,15 +45,7 @@ impl Ground {
 
     /// The configuration files of an instance, all but the managed one.
     pub fn base(&self, cluster: &Cluster, site: &Site, ordinal: u8, port: u16, settings: &Settings) -> Wanted {
-        let base = conf::Base {
-            major: cluster.spec.version,
-            name: cluster.name.as_str(),
-            ordinal,
-            port,
-            site,
-            settings,
-            storage: cluster.spec.storage.get(),
-        };
+        let base = conf::Base { major: cluster.spec.version, name: cluster.name.as_str(), ordinal, port, site, settings, storage: cluster.spec.storage.get() };
         vec![
             (site.conf.join("postgresql.conf"), conf::postgresql(&base)),
             (site.conf.join("pg_hba.conf"), conf::hba()),

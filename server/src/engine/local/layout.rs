@@ -197,8 +197,17 @@ pub fn folder(path: &Path, mode: u32, owner: Option<&Account>) -> Result<()> {
     Ok(())
 }
 
-/// Writes a whole file or nothing: a crash leaves the old or the new one.
+/// Writes a whole file or nothing: a crash of the portal leaves the old or the new one.
 pub fn write(path: &Path, text: &str, mode: u32, owner: Option<&Account>) -> Result<()> {
+    put(path, text, mode, owner, |_| Ok(()))
+}
+
+/// As [`write`], and a crash of the machine leaves the old or the new one, too.
+pub fn write_durably(path: &Path, text: &str, mode: u32) -> Result<()> {
+    put(path, text, mode, None, fs::File::sync_data)
+}
+
+fn put(path: &Path, text: &str, mode: u32, owner: Option<&Account>, sync: impl Fn(&fs::File) -> io::Result<()>) -> Result<()> {
     let beside = path.with_extension("new");
     let attempt = || -> io::Result<()> {
         let mut file = fs::File::create(&beside)?;
@@ -207,7 +216,7 @@ pub fn write(path: &Path, text: &str, mode: u32, owner: Option<&Account>) -> Res
             chown(&beside, Some(owner.uid), Some(owner.gid))?;
         }
         file.write_all(text.as_bytes())?;
-        file.sync_data()?;
+        sync(&file)?;
         fs::rename(&beside, path)
     };
     attempt().with_context(|| format!("writing {}", path.display()))

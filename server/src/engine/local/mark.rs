@@ -123,7 +123,7 @@ fn change<T: DeserializeOwned + Serialize + Default>(path: &Path, change: impl F
     let _guard = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut mark = read::<T>(path)?.unwrap_or_default();
     change(&mut mark);
-    layout::write(path, &serde_json::to_string_pretty(&mark).context("writing a mark")?, 0o600, None)?;
+    layout::write_durably(path, &serde_json::to_string_pretty(&mark).context("writing a mark")?, 0o600)?;
     Ok(mark)
 }
 

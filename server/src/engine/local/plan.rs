@@ -45,14 +45,20 @@ impl Plan {
 
 /// What to tell when a replicated cluster lacks HAProxy.
 pub fn haproxy_missing() -> Reason {
-    Reason::new("HaproxyMissing", "A replicated cluster needs HAProxy for its two addresses. Install it: apt-get install haproxy, then disable its own service.")
+    Reason::new(
+        "HaproxyMissing",
+        "A replicated cluster needs HAProxy for its two addresses. Install it: apt-get install haproxy, then disable its own service.",
+    )
 }
 
 /// The next steps towards what `cluster` asks for.
 pub fn plan(cluster: &Cluster, world: &World) -> Plan {
     if !world.tools.install {
         let number = cluster.spec.version.number();
-        return Plan::blocked("VersionMissing", format!("PostgreSQL {number} is not installed on this machine: install it, or name its folder in HOWDAH_POSTGRES."));
+        return Plan::blocked(
+            "VersionMissing",
+            format!("PostgreSQL {number} is not installed on this machine: install it, or name its folder in HOWDAH_POSTGRES."),
+        );
     }
     match cluster.spec.power {
         Power::Off => pause(world),

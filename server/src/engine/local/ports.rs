@@ -52,7 +52,11 @@ pub fn choose(layout: &Layout, n: usize) -> Result<Vec<u16>> {
     let offset = u32::from_str_radix(&layout.tag(), 16).unwrap_or(0) % u32::from(COUNT);
     let all = (0..COUNT).map(|i| FIRST + ((u32::from(i) + offset) % u32::from(COUNT)) as u16);
     let free: Vec<u16> = all.filter(|port| !taken.contains(port) && is_free(*port)).take(n).collect();
-    if free.len() == n { Ok(free) } else { Err(anyhow!("no free port is left between {FIRST} and {}: delete clusters or end other programs", FIRST + COUNT - 1)) }
+    if free.len() == n {
+        Ok(free)
+    } else {
+        Err(anyhow!("no free port is left between {FIRST} and {}: delete clusters or end other programs", FIRST + COUNT - 1))
+    }
 }
 
 /// Whether a port can be bound on loopback just now.

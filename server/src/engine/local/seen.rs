@@ -5,20 +5,25 @@ use super::{
     plan::{self, is_proxied},
     world::{Answer, Data, Instance, Process, World},
 };
+use domain::spec::Power;
 use domain::{
     Cluster, Timestamp,
     observed::{Observed, Seen},
     status::{Endpoint, EndpointKind, InstanceRole, InstanceState, InstanceStatus, Reason},
     vitals::Sync,
 };
-use domain::spec::Power;
 
 const HOST: &str = "127.0.0.1";
 
 /// The world as the reconciler sees it.
 pub fn observed(cluster: &Cluster, world: &World, limits: Result<(), String>) -> Observed {
     let instances = world.instances.iter().map(|(ordinal, seen)| instance(cluster, world, *ordinal, seen)).collect();
-    Observed { instances: Seen::Known(instances), endpoints: endpoints(cluster, world), inside: Seen::Unknown("Not asked yet.".into()), notes: notes(world, limits) }
+    Observed {
+        instances: Seen::Known(instances),
+        endpoints: endpoints(cluster, world),
+        inside: Seen::Unknown("Not asked yet.".into()),
+        notes: notes(world, limits),
+    }
 }
 
 fn instance(cluster: &Cluster, world: &World, ordinal: u8, seen: &Seen<Instance>) -> InstanceStatus {

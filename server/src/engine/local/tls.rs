@@ -25,8 +25,8 @@ impl Authority {
                 params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
             })?;
             let signed = params.self_signed(&pair).context("signing the certificate authority")?;
-            layout::write(&key, &pair.serialize_pem(), 0o600, None)?;
-            layout::write(&cert, &signed.pem(), 0o644, None)?;
+            layout::write_durably(&key, &pair.serialize_pem(), 0o600)?;
+            layout::write_durably(&cert, &signed.pem(), 0o644)?;
         }
         let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
         Ok(Self { pem: read(&cert)?, key: read(&key)? })

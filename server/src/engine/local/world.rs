@@ -188,7 +188,8 @@ impl Instance {
 
 impl Held {
     /// Names, in the order of the numbers.
-    pub const NAMES: [&'static str; 5] = ["max_connections", "max_locks_per_transaction", "max_prepared_transactions", "max_wal_senders", "max_worker_processes"];
+    pub const NAMES: [&'static str; 5] =
+        ["max_connections", "max_locks_per_transaction", "max_prepared_transactions", "max_wal_senders", "max_worker_processes"];
 
     /// What settings ask for.
     pub fn of(settings: &Settings) -> Self {

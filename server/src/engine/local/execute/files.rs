@@ -58,6 +58,7 @@ impl Work<'_> {
             layout::folder(&data.join(inner), 0o700, Some(account))?;
         }
         layout::write(&data.join("PG_VERSION"), &format!("{}\n", self.cluster.spec.version.number()), 0o600, Some(account))?;
+        layout::write(&data.join("postgresql.auto.conf"), "", 0o600, Some(account))?;
         let site = self.site(1);
         let files = self.ground.base(self.cluster, &site, 1, 20_000, settings);
         let main = files.first().map(|(_, text)| text.as_str()).unwrap_or_default();
@@ -68,7 +69,8 @@ impl Work<'_> {
             }
         }
         layout::write(&config, &text, 0o600, Some(account))?;
-        let args = ["--check", "-D"].map(str::to_owned).into_iter().chain([data.display().to_string(), "-c".into(), format!("config_file={}", config.display())]);
+        let args =
+            ["--check", "-D"].map(str::to_owned).into_iter().chain([data.display().to_string(), "-c".into(), format!("config_file={}", config.display())]);
         let stand = Site { folder: trial.clone(), ..site };
         let said = self.tool("postgres", &args.collect::<Vec<_>>(), &stand, Duration::from_secs(20)).await?;
         layout::remove(&trial)?;
@@ -147,4 +149,3 @@ impl Work<'_> {
         layout::remove(&site.data.join("postmaster.pid"))
     }
 }
-

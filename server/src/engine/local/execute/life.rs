@@ -61,7 +61,7 @@ impl Work<'_> {
     fn launch(&self, site: &Site) -> Result<Identity> {
         let install = self.ground.install(self.cluster).ok_or_else(|| anyhow!("PostgreSQL {} is not installed", self.cluster.spec.version))?;
         let size = self.settings()?.size;
-        let cgroups = self.ground.limits.set(&site.short, &size).unwrap_or_else(|error| {
+        let cgroups = self.ground.limits.prepare(&site.short, &size).unwrap_or_else(|error| {
             tracing::warn!(instance = %site.short, error = %format!("{error:#}"), "its limits cannot be set");
             Vec::new()
         });
@@ -123,8 +123,7 @@ impl Work<'_> {
         let whole = self.whole()?;
         if whole.rw.is_none() && self.cluster.spec.topology == domain::topology::Topology::Standalone && mark.answered {
             let port = mark.port;
-            let message =
-                format!("Another program has port {port}, the address of this cluster: end it. The cluster takes the port as soon as it is free.");
+            let message = format!("Another program has port {port}, the address of this cluster: end it. The cluster takes the port as soon as it is free.");
             let failure = Failure { code: "PortTaken".into(), message: message.clone(), at: observe::now() };
             InstanceMark::change(site, |mark| mark.failure = Some(failure))?;
             return Ok(Err(Reason::new("PortTaken", message)));

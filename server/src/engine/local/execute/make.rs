@@ -49,7 +49,7 @@ impl Work<'_> {
         if let Err(reason) = made? {
             return Ok(Err(reason));
         }
-        InstanceMark::change(&site, |mark| (mark.stage, mark.once) = (Stage::Built, true))?;
+        InstanceMark::change(&site, |mark| (mark.stage, mark.once, mark.fenced) = (Stage::Built, true, false))?;
         ClusterMark::change(&self.place, |mark| {
             mark.primary = Some(ordinal);
             mark.accepted.get_or_insert(settings);

@@ -14,8 +14,7 @@ pub(super) fn first(cluster: &Cluster, world: &World) -> Plan {
         return Plan::waits("CannotLook", format!("Instance {ordinal}: {why}"));
     }
     // Whatever runs on a data directory that is not whole must not run beside the one that is made.
-    let running: Vec<Step> =
-        each(world).filter(|(_, i)| i.process == Process::Running && !i.is_good()).map(|(ordinal, _)| Step::Stop { ordinal }).collect();
+    let running: Vec<Step> = each(world).filter(|(_, i)| i.process == Process::Running && !i.is_good()).map(|(ordinal, _)| Step::Stop { ordinal }).collect();
     if !running.is_empty() {
         return Plan::steps(running);
     }
@@ -28,10 +27,16 @@ pub(super) fn first(cluster: &Cluster, world: &World) -> Plan {
     }
     let made_by_others = |i: &Instance| i.data != Data::Absent && i.mark.stage != Stage::Building;
     if let Some((ordinal, _)) = each(world).find(|(_, i)| made_by_others(i)) {
-        return Plan::blocked("DataUnmarked", format!("Instance {ordinal} has data, but its mark.json does not say that it is whole: put the file back, or move the data away."));
+        return Plan::blocked(
+            "DataUnmarked",
+            format!("Instance {ordinal} has data, but its mark.json does not say that it is whole: put the file back, or move the data away."),
+        );
     }
     if cluster.status.generation > 0 {
-        return Plan::blocked("DataGone", "The data folders of this cluster are gone. Put them back, or delete the cluster: it is not made anew, because that would hide the loss.");
+        return Plan::blocked(
+            "DataGone",
+            "The data folders of this cluster are gone. Put them back, or delete the cluster: it is not made anew, because that would hide the loss.",
+        );
     }
     let mut steps = vec![Step::Create { ordinal: 1 }];
     if is_proxied(cluster, world) && world.mark.rw.is_none() {
@@ -84,7 +89,8 @@ fn start(cluster: &Cluster, world: &World, primary: u8, instance: &Instance) -> 
     }
     let mut steps = start_replicas(world, primary);
     let managed = serve::managed_primary(cluster, world, primary, instance, None);
-    let stale = !instance.conf.base || instance.conf.managed.as_ref().is_none_or(|now| now.follows.is_some() && instance.data == Data::There { standby: false });
+    let stale =
+        !instance.conf.base || instance.conf.managed.as_ref().is_none_or(|now| now.follows.is_some() && instance.data == Data::There { standby: false });
     let step = if stale { Step::Configure { ordinal: primary, managed } } else { Step::Start { ordinal: primary } };
     steps.insert(primary, step);
     steps.retain(|ordinal, step| !matches!(step, Step::Start { .. }) || *ordinal == primary || known(world, *ordinal).is_some_and(|i| i.conf.base));
@@ -128,7 +134,9 @@ fn replace(cluster: &Cluster, world: &World, dead: u8, instance: Option<&Instanc
         Some(instance) if instance.is_good() => Plan::steps(vec![Step::Start { ordinal: dead }]),
         _ => Plan::blocked(
             "DataGone",
-            format!("The data of instance {dead}, the primary, is gone or damaged, and no other good copy is left. Put the data folder back, or delete the cluster."),
+            format!(
+                "The data of instance {dead}, the primary, is gone or damaged, and no other good copy is left. Put the data folder back, or delete the cluster."
+            ),
         ),
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn plan(cluster: &Cluster, world: &World, primary: u8, instance: &Ins
         todo.steps.push(Step::Prove);
     }
     if !todo.steps.is_empty() {
-        return Plan::steps(todo.steps);
+        return Plan::steps(first_things_first(cluster, todo.steps));
     }
     let progress = match (todo.waits.into_iter().next(), todo.blocked.into_iter().next()) {
         (Some(reason), _) => Progress::Working(reason),
@@ -60,6 +60,22 @@ pub(super) fn plan(cluster: &Cluster, world: &World, primary: u8, instance: &Ins
     Plan { steps: Vec::new(), progress }
 }
 
+/// Steps done side by side end together, so what others wait for goes alone, and what nobody waits for comes last.
+fn first_things_first(cluster: &Cluster, steps: Vec<Step>) -> Vec<Step> {
+    let urgent = |step: &Step| match step {
+        Step::MakeRole { .. } => true,
+        Step::Slots { make, .. } => !make.is_empty(),
+        _ => false,
+    };
+    let pick = |keep: &dyn Fn(&Step) -> bool| steps.iter().filter(|step| keep(step)).cloned().collect::<Vec<_>>();
+    let first = pick(&urgent);
+    // Clients are led nowhere before the cluster was ever reached, while its first replicas are made.
+    let early = cluster.status.generation == 0 && steps.iter().any(|step| matches!(step, Step::Clone { .. }));
+    let last = |step: &Step| matches!(step, Step::Sync { .. } | Step::Limit { .. }) || (early && matches!(step, Step::Route { .. }));
+    let rest = pick(&|step| !last(step));
+    [first, rest].into_iter().find(|some| !some.is_empty()).unwrap_or(steps)
+}
+
 /// What the managed file of the primary shall say. Without facts (it does not run) the quorum stays as it is.
 pub(super) fn managed_primary(cluster: &Cluster, world: &World, primary: u8, instance: &Instance, facts: Option<&Facts>) -> Managed {
     let held = Held::of(&world.mark.accepted.clone().unwrap_or_default());
@@ -67,7 +83,8 @@ pub(super) fn managed_primary(cluster: &Cluster, world: &World, primary: u8, ins
     let Some(facts) = facts else { return Managed { follows: None, sync: before, held } };
     let replicas = wanted(cluster, world, primary).into_iter().filter(|ordinal| *ordinal != primary);
     // A replica that was never whole cannot confirm anything: while it is made for the first time nobody waits for it.
-    let members: BTreeSet<u8> = replicas.filter(|ordinal| known(world, *ordinal).is_none_or(|i| i.mark.once)).filter(|o| world.instances.contains_key(o)).collect();
+    let members: BTreeSet<u8> =
+        replicas.filter(|ordinal| known(world, *ordinal).is_none_or(|i| i.mark.once)).filter(|o| world.instances.contains_key(o)).collect();
     let count = |n: usize| u8::try_from(n).unwrap_or(u8::MAX);
     let healthy = count(members.iter().filter(|member| facts.followers.contains_key(member)).count());
     let quorum = &cluster.spec.quorum;
@@ -229,7 +246,7 @@ fn addresses(cluster: &Cluster, world: &World, primary: u8, facts: &Facts, wante
 
 /// One restart at a time: replicas first, and the primary only when no replica would have less than it.
 fn restart(cluster: &Cluster, world: &World, primary: u8, instance: &Instance, facts: &Facts, waits: &mut Vec<Reason>) -> Option<Step> {
-    let needs = |i: &Instance| i.facts().is_some_and(|f| !f.pending.is_empty() || i.mark.restarts < cluster.spec.restarts);
+    let needs = |i: &Instance| i.is_good() && i.facts().is_some_and(|f| !f.pending.is_empty() || i.mark.restarts < cluster.spec.restarts);
     if each(world).all(|(_, i)| !needs(i)) {
         return None;
     }

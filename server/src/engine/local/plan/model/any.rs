@@ -31,9 +31,8 @@ pub fn absent() -> Instance {
 }
 
 fn parameters() -> impl Strategy<Value = Parameters> {
-    option::of(prop_oneof![Just("50"), Just("200"), Just("100")]).prop_map(|value| {
-        Parameters(value.map(|value| ("max_connections".to_owned(), value.to_owned())).into_iter().collect())
-    })
+    option::of(prop_oneof![Just("50"), Just("200"), Just("100")])
+        .prop_map(|value| Parameters(value.map(|value| ("max_connections".to_owned(), value.to_owned())).into_iter().collect()))
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
@@ -75,7 +74,7 @@ prop_compose! {
         let (fenced, synced, base, limited) = flags;
         let mark = InstanceMark { port: 20_000, stage: stage.clone(), fenced, synced, failures, restarts, once: stage == Stage::Built, ..InstanceMark::default() };
         let process = if data == Data::Absent && process == Process::Running { Process::Leftover } else { process };
-        let managed = base.then(|| Managed { follows, sync: None, held: Held([100, 64, 0, 40, 8]) });
+        let managed = base.then_some(Managed { follows, sync: None, held: Held([100, 64, 0, 40, 8]) });
         let (branch, position, slots, role, stubborn) = hidden;
         let held = Held([100, 64, 0, 40, 8]);
         let hidden = Hidden { branch, position, slots, role, held, size_pending: false, stubborn };
