@@ -11,14 +11,14 @@ export interface Credentials {
 }
 
 /** What a statement answers at the read-write address. */
-export async function psql(portal: Portal, cluster: string, who: Credentials, statement: string): Promise<string> {
+export async function psql(portal: Pick<Portal, 'endpoint'>, cluster: string, who: Credentials, statement: string): Promise<string> {
   const env = await environment(portal, cluster, who);
   const { stdout } = await promisify(execFile)(await program('psql'), ['-XAtqc', statement], { env, timeout: 20_000 });
   return stdout.trim();
 }
 
 /** Writes without end until `end` is called. */
-export async function writing(portal: Portal, cluster: string, who: Credentials): Promise<{ end: () => void }> {
+export async function writing(portal: Pick<Portal, 'endpoint'>, cluster: string, who: Credentials): Promise<{ end: () => void }> {
   const env = await environment(portal, cluster, who);
   await psql(portal, cluster, who, 'create table if not exists load (at timestamptz, filler text)');
   const script = "insert into load select now(), repeat(md5(random()::text), 40) from generate_series(1, 200);\n\\watch 0.05\n";
@@ -27,7 +27,7 @@ export async function writing(portal: Portal, cluster: string, who: Credentials)
   return { end: () => child.kill('SIGKILL') };
 }
 
-async function environment(portal: Portal, cluster: string, { user, password, database }: Credentials): Promise<NodeJS.ProcessEnv> {
+async function environment(portal: Pick<Portal, 'endpoint'>, cluster: string, { user, password, database }: Credentials): Promise<NodeJS.ProcessEnv> {
   const { host, port } = await portal.endpoint(cluster);
   return { ...process.env, PGHOST: host, PGPORT: `${port}`, PGUSER: user, PGPASSWORD: password, PGDATABASE: database, PGSSLMODE: 'require' };
 }

@@ -99,6 +99,11 @@ export class Portal {
     });
   }
 
+  /** Names of all clusters. */
+  async names(): Promise<string[]> {
+    return ((await (await this.rest('GET', '/v1/postgres/instances')).json()) as Instance[]).map(({ name }) => name);
+  }
+
   /** A cluster as REST shows it; none when there is none of that name. */
   async instance(name: string): Promise<Instance | undefined> {
     const listed = (await (await this.rest('GET', '/v1/postgres/instances')).json()) as Instance[];

@@ -3,6 +3,8 @@ import { type Page } from '@playwright/test';
 import { psql, writing } from '../support/clients.js';
 import { accessible, expect, live, mark, sameDocument, test } from '../support/test.js';
 
+test.describe.configure({ mode: 'serial' });
+
 test('from the form to a replicated cluster under load, without a reload', async ({ signedIn: page, portal }) => {
   test.setTimeout(180_000);
   const errors = faults(page);
