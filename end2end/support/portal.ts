@@ -19,6 +19,7 @@ export interface Instance {
   status: string;
   generation: number;
   observed_generation: number;
+  endpoints: { kind: string; host: string; port: number }[];
   nodes: { name: string; role: string; state: string }[];
 }
 
@@ -98,10 +99,22 @@ export class Portal {
     });
   }
 
+  /** Names of all clusters. */
+  async names(): Promise<string[]> {
+    return ((await (await this.rest('GET', '/v1/postgres/instances')).json()) as Instance[]).map(({ name }) => name);
+  }
+
   /** A cluster as REST shows it; none when there is none of that name. */
   async instance(name: string): Promise<Instance | undefined> {
     const listed = (await (await this.rest('GET', '/v1/postgres/instances')).json()) as Instance[];
     return listed.find((instance) => instance.name === name);
+  }
+
+  /** Where a cluster's writes go. */
+  async endpoint(name: string): Promise<{ host: string; port: number }> {
+    const found = (await this.instance(name))?.endpoints.find(({ kind }) => kind === 'rw');
+    if (!found) throw new Error(`${name} has no address`);
+    return found;
   }
 
   /** Waits until what was last asked of the cluster is reached. */

@@ -30,9 +30,18 @@ export async function signIn(page: Page, link: string): Promise<void> {
   await expect(page).not.toHaveURL(/sign-in|link/);
 }
 
-/** Waits until the browser's half has taken over. (Never for `networkidle`: the event stream stays open.) */
-export async function hydrated(page: Page): Promise<void> {
-  await page.locator('html[data-hydrated]').waitFor();
+/** Waits until the browser's half has taken over and the event stream is open. (Never for `networkidle`: the stream stays open.) */
+export async function live(page: Page): Promise<void> {
+  await expect(page.locator('.live')).toHaveText(/^Live/);
+}
+
+/** Marks the document; [`sameDocument`] says whether it is still the same: nothing was loaded anew since. */
+export async function mark(page: Page): Promise<void> {
+  await page.evaluate(() => document.documentElement.setAttribute('data-marked', ''));
+}
+
+export async function sameDocument(page: Page): Promise<void> {
+  await expect(page.locator('html[data-marked]'), 'the page was loaded anew').toHaveCount(1);
 }
 
 /** Nothing for axe to complain about, in the WCAG 2.2 AA rules. */

@@ -1,5 +1,5 @@
 // Without JavaScript: every page is a page, every form is a form.
-import { accessible, expect, test } from '../support/test.js';
+import { expect, test } from '../support/test.js';
 
 test.use({ javaScriptEnabled: false });
 

@@ -49,8 +49,16 @@ pub fn frame(id: String, class: &'static str, label: String, children: AnyView) 
         }
     };
     #[cfg(feature = "hydrate")]
+    let again = RwSignal::new(());
+    #[cfg(feature = "hydrate")]
     Effect::new(move || {
+        again.track();
         let Some(dialog) = node.get() else { return };
+        // Below a suspense it is made before it is put into the page, and only what is in the page can be made modal.
+        if !dialog.is_connected() {
+            request_animation_frame(move || drop(again.try_set(())));
+            return;
+        }
         if is_open.get() {
             // As rendered by the server it is open but not modal, and an open dialog cannot be made modal. Closing it would say that somebody closed it.
             if dialog.open() && !dialog.matches(":modal").unwrap_or(false) {

@@ -1,0 +1,17 @@
+import { chromium } from 'playwright-core';
+import { execFileSync } from 'node:child_process';
+const env={...process.env,HOWDAH_DATA:'/tmp/e2e/p/data',HOWDAH_URL:'http://127.0.0.1:18099'};
+const link=()=>execFileSync('/tmp/e2e/howdah',['link'],{env}).toString().match(/https?:\S+/)[0];
+const b=await chromium.launch({executablePath:'/usr/bin/chromium',args:['--no-sandbox','--disable-gpu']});
+const p=await b.newPage({baseURL:'http://127.0.0.1:18099'});p.setDefaultTimeout(15000);
+p.on('framenavigated',f=>console.log('NAV',f.url()));
+p.on('pageerror',e=>console.log('ERR',e.message));
+p.on('console',m=>console.log('CON',m.type(),m.text()));
+p.on('response',async r=>{ if(r.url().includes('/api/')) console.log('RES',r.status(),r.request().method(),r.url(),r.headers()['location']??'',r.headers()['serverfnredirect']??'',(await r.text().catch(()=>'')).slice(0,200))});
+await p.goto(link());
+const live=()=>p.locator('.live').filter({hasText:/^Live/}).waitFor({state:'attached'});
+await live();
+const body=process.argv[2];
+await (await import(body)).default(p,live,b);
+await p.screenshot({path:'/tmp/e2e/dbg.png'});
+await b.close();
