@@ -97,7 +97,7 @@ fn decimal(digits: &str, unit: u64) -> Option<u64> {
     let scale = 10u128.pow(u32::try_from(part.len()).ok()?);
     let number: u128 = format!("{whole}{part}").parse().ok()?;
     let scaled = number.checked_mul(u128::from(unit))?;
-    if scaled % scale != 0 {
+    if !scaled.is_multiple_of(scale) {
         return None;
     }
     u64::try_from(scaled / scale).ok().filter(|n| *n <= 1 << 60)
@@ -105,14 +105,14 @@ fn decimal(digits: &str, unit: u64) -> Option<u64> {
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, unit) = BINARY.iter().find(|(_, unit)| self.0 != 0 && self.0 % unit == 0).unwrap_or(&("", 1));
+        let (name, unit) = BINARY.iter().find(|(_, unit)| self.0 != 0 && self.0.is_multiple_of(*unit)).unwrap_or(&("", 1));
         write!(f, "{}{name}", self.0 / unit)
     }
 }
 
 impl fmt::Display for Cpu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 % 1000 == 0 { write!(f, "{}", self.0 / 1000) } else { write!(f, "{}m", self.0) }
+        if self.0.is_multiple_of(1000) { write!(f, "{}", self.0 / 1000) } else { write!(f, "{}m", self.0) }
     }
 }
 
@@ -137,7 +137,7 @@ as_text!(Bytes, Cpu);
 pub fn human(bytes: u64) -> String {
     let units = [("TiB", 1u64 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     match units.iter().find(|(_, unit)| bytes >= *unit) {
-        Some((name, unit)) if bytes % unit == 0 => format!("{} {name}", bytes / unit),
+        Some((name, unit)) if bytes.is_multiple_of(*unit) => format!("{} {name}", bytes / unit),
         Some((name, unit)) => format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
         None => format!("{bytes} B"),
     }

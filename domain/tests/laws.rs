@@ -53,7 +53,7 @@ proptest! {
         let cluster = cluster(spec);
         let text = manifest::print(&cluster);
         let document = manifest::parse(&text).map_err(|e| TestCaseError::fail(format!("{e}\n{text}")))?;
-        let (command, costs) = document.command(Some(&cluster), cluster.project, None, Major::V15, || Uuid::nil()).map_err(|e| TestCaseError::fail(format!("{e}\n{text}")))?;
+        let (command, costs) = document.command(Some(&cluster), cluster.project, None, Major::V15, Uuid::nil).map_err(|e| TestCaseError::fail(format!("{e}\n{text}")))?;
         let Command::Change { changes, .. } = command else { return Err(TestCaseError::fail("not a change")) };
         let again = cluster.change(None, changes, cluster.updated_at).map_err(|e| TestCaseError::fail(e.to_string()))?;
         prop_assert_eq!(&again, &cluster, "the same document changes nothing\n{}", text);

@@ -18,10 +18,9 @@ use domain::{
 use proptest::{prelude::*, sample::select};
 use std::collections::BTreeMap;
 
-fn names<T: std::str::FromStr>(all: &'static [&'static str]) -> impl Strategy<Value = T> + Clone
+fn names<T>(all: &'static [&'static str]) -> impl Strategy<Value = T> + Clone
 where
-    T::Err: std::fmt::Debug,
-    T: std::fmt::Debug + Clone + 'static,
+    T: std::str::FromStr<Err: std::fmt::Debug> + std::fmt::Debug + Clone + 'static,
 {
     select(all).prop_map(|text| text.parse().expect("a valid name"))
 }

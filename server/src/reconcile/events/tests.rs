@@ -1,3 +1,5 @@
+//! Which changes of a status are worth an entry in the history, and which are not.
+
 use super::*;
 use domain::{
     ClusterId, ClusterName, ProjectId, Spec, Timestamp,
