@@ -53,6 +53,7 @@ test('a cluster lives and ends by keys alone', async ({ signedIn: page, portal }
     const apply = page.getByRole('dialog').getByRole('button', { name: /^Apply change/ });
     await tabTo(page, apply);
     await page.keyboard.press('Enter');
+    await expect(apply).toBeHidden();
     await go(page, 'keys: overview');
     await expect(page.locator('.topo .reps > li')).toHaveCount(1);
     await expect(page.locator('.st.pill')).toHaveText('Healthy', { timeout: 60_000 });
