@@ -108,7 +108,7 @@ async function go(page: Page, words: string): Promise<void> {
   const input = page.getByRole('combobox', { name: /search/i });
   await expect(input).toBeFocused();
   await page.keyboard.type(words);
-  await expect(page.getByRole('option').first()).toHaveAttribute('aria-selected', 'true');
+  await expect(page.locator('#palette-list').getByRole('option').first()).toHaveAttribute('aria-selected', 'true');
   await page.keyboard.press('Enter');
   await expect(input).toBeHidden();
 }
