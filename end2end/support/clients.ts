@@ -1,5 +1,5 @@
 // Clients of the clusters themselves: PostgreSQL's own programs, as an application would connect.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Portal } from './portal.js';
@@ -17,13 +17,12 @@ export async function psql(portal: Pick<Portal, 'endpoint'>, cluster: string, wh
   return stdout.trim();
 }
 
-/** Writes without end until `end` is called. */
+/** Writes as PostgreSQL's own benchmark does, until `end` is called. */
 export async function writing(portal: Pick<Portal, 'endpoint'>, cluster: string, who: Credentials): Promise<{ end: () => void }> {
   const env = await environment(portal, cluster, who);
-  await psql(portal, cluster, who, 'create table if not exists load (at timestamptz, filler text)');
-  const script = "insert into load select now(), repeat(md5(random()::text), 40) from generate_series(1, 200);\n\\watch 0.05\n";
-  const child: ChildProcess = spawn(await program('psql'), ['-Xq', '-o', '/dev/null'], { env, stdio: ['pipe', 'ignore', 'ignore'] });
-  child.stdin?.end(script);
+  const pgbench = await program('pgbench');
+  await promisify(execFile)(pgbench, ['--initialize', '--quiet', '--scale=2'], { env, timeout: 30_000 });
+  const child = spawn(pgbench, ['--client=4', '--time=120', '--no-vacuum'], { env, stdio: 'ignore' });
   return { end: () => child.kill('SIGKILL') };
 }
 

@@ -53,6 +53,7 @@ test('a cluster lives and ends by keys alone', async ({ signedIn: page, portal }
     const apply = page.getByRole('dialog').getByRole('button', { name: /^Apply change/ });
     await tabTo(page, apply);
     await page.keyboard.press('Enter');
+    await expect(apply).toBeHidden();
     await go(page, 'keys: overview');
     await expect(page.locator('.topo .reps > li')).toHaveCount(1);
     await expect(page.locator('.st.pill')).toHaveText('Healthy', { timeout: 60_000 });
@@ -107,7 +108,7 @@ async function go(page: Page, words: string): Promise<void> {
   const input = page.getByRole('combobox', { name: /search/i });
   await expect(input).toBeFocused();
   await page.keyboard.type(words);
-  await expect(page.getByRole('option').first()).toHaveAttribute('aria-selected', 'true');
+  await expect(page.locator('#palette-list').getByRole('option').first()).toHaveAttribute('aria-selected', 'true');
   await page.keyboard.press('Enter');
   await expect(input).toBeHidden();
 }

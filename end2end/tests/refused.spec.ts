@@ -88,19 +88,19 @@ test('of two tabs that change one cluster the later one is told', async ({ signe
     await tab.goto('/clusters/once/yaml');
     await live(tab);
     const area = tab.getByRole('textbox', { name: 'Document' });
-    const title = tab === page ? 'first' : 'second';
-    await area.fill((await area.inputValue()).replace(/^spec:$/m, `spec:\n  description: ${title}`));
+    const size = tab === page ? '11Gi' : '12Gi';
+    await area.fill((await area.inputValue()).replace(/size: 10Gi/, `size: ${size}`));
     await tab.getByRole('button', { name: 'Review changes' }).click();
-    await expect(tab.getByLabel('Changes')).toContainText(title);
+    await expect(tab.getByLabel('Changes')).toContainText(size);
   }
   await page.getByRole('button', { name: 'Apply', exact: true }).click();
   await expect(other.getByText('was changed while this page was open')).toBeVisible();
   await other.getByRole('button', { name: 'Apply', exact: true }).click();
   await expect(other.locator('main')).toContainText('What you typed is still here');
-  await expect(other.getByRole('textbox', { name: 'Document' })).toHaveValue(/second/);
+  await expect(other.getByRole('textbox', { name: 'Document' })).toHaveValue(/12Gi/);
   const saved = await (await portal.rest('GET', `/v1/postgres/instances/${(await portal.instance('once'))?.uuid}/manifest`)).text();
-  expect(saved).toContain('first');
-  expect(saved).not.toContain('second');
+  expect(saved).toContain('11Gi');
+  expect(saved).not.toContain('12Gi');
   await other.close();
 });
 

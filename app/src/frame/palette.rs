@@ -71,6 +71,11 @@ pub fn palette() -> AnyView {
         let found = found.get();
         groups.map(|group| section(group, &found, at)).into_iter().collect_view()
     };
+    // Once it led somewhere it starts anew.
+    let forget = move || {
+        typed.set(String::new());
+        at.set(0);
+    };
     let navigate = use_navigate();
     let pressed = move |event: ev::KeyboardEvent| {
         let last = found.read_untracked().len().saturating_sub(1);
@@ -80,6 +85,7 @@ pub fn palette() -> AnyView {
             "Enter" => {
                 if let Some(entry) = found.read_untracked().get(at.get_untracked()) {
                     navigate(&entry.path, Default::default());
+                    forget();
                 }
             }
             _ => return,
@@ -90,6 +96,13 @@ pub fn palette() -> AnyView {
         typed.set(event_target_value(&event));
         at.set(0);
     };
+    // What was typed before it was left is there to be typed over.
+    let select = |event: ev::FocusEvent| {
+        #[cfg(feature = "hydrate")]
+        event_target::<web_sys::HtmlInputElement>(&event).select();
+        #[cfg(not(feature = "hydrate"))]
+        drop(event);
+    };
     let active = move || format!("palette-{}", at.get());
     let inside = view! {
         <h2 class="sr" id="palette-t">"Search and commands"</h2>
@@ -97,11 +110,11 @@ pub fn palette() -> AnyView {
             <label class="row" style="flex-wrap:nowrap;padding:.25rem .9rem;border-block-end:var(--b)">
                 {icon("search")}<span class="sr">"Search clusters, pages and commands"</span>
                 <input name="q" type="text" placeholder="Search clusters, pages and commands" autocomplete="off" autofocus role="combobox" aria-expanded="true"
-                    aria-controls="palette-list" aria-activedescendant=active prop:value=typed on:input=input on:keydown=pressed/>
+                    aria-controls="palette-list" aria-activedescendant=active prop:value=typed on:input=input on:keydown=pressed on:focus=select/>
                 <a class="btn ghost icon small" href=closed_path() aria-label="Close">{icon("x")}</a>
             </label>
         </form>
-        <div class="menu" id="palette-list" role="listbox" aria-label="Results">{options}</div>
+        <div class="menu" id="palette-list" role="listbox" aria-label="Results" on:click=move |_| forget()>{options}</div>
     };
     frame("palette".into(), "palette", "palette-t".into(), inside.drawn())
 }
