@@ -1,4 +1,5 @@
 //! What stands before every handler: who asks, from where, how much; over the whole router and a portal in memory.
+#![allow(clippy::unwrap_used)]
 
 use app::fake::FakePortal;
 use async_trait::async_trait;

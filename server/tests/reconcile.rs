@@ -1,4 +1,5 @@
 //! Laws of the reconciler: a real store, and an engine that does what it is told.
+#![allow(clippy::unwrap_used)]
 
 #[path = "reconcile/model.rs"]
 mod model;

@@ -56,7 +56,10 @@ pub fn frame(id: String, class: &'static str, label: String, children: AnyView) 
         let Some(dialog) = node.get() else { return };
         // Below a suspense it is made before it is put into the page, and only what is in the page can be made modal.
         if !dialog.is_connected() {
-            request_animation_frame(move || drop(again.try_set(())));
+            request_animation_frame(move || {
+                // None: the page has moved on.
+                let _ = again.try_set(());
+            });
             return;
         }
         if is_open.get() {
