@@ -157,7 +157,7 @@ fn binary() -> Result<PathBuf> {
 pub fn newest(portal: &Portal) -> Result<(String, PathBuf)> {
     let versions = portal.rest("GET", "/types/postgres/versions", "")?.json(200)?;
     let names = versions["versions"].as_array().into_iter().flatten().filter_map(|version| version["name"].as_str());
-    let mut majors: Vec<u32> = names.filter_map(|name| name.parse().ok()).collect();
+    let mut majors: Vec<u32> = names.filter_map(|name| name.trim_start_matches('v').parse().ok()).collect();
     majors.sort_unstable();
     let folders = std::env::var_os("HOWDAH_POSTGRES").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&folders).chain([Path::new("/usr/lib/postgresql").to_path_buf()]).collect();
