@@ -1,5 +1,11 @@
 //! What Howdah costs beside the same work done by hand. One module a subject yields rows; this one prints them.
 
+mod create;
+mod fresh;
+mod http;
+mod portal;
+mod rates;
+
 use anyhow::{Result, bail};
 
 use crate::precompress::brotli;
@@ -27,20 +33,73 @@ pub enum Goal {
     /// Costs: times and sizes.
     AtMost(f64),
     /// Rates.
-    #[expect(dead_code, reason = "for the rates of pages and REST")]
     AtLeast(f64),
     /// Reported only.
-    #[expect(dead_code, reason = "for the minutes from clone to sign-in page")]
     None,
 }
 
+/// What to measure.
+#[derive(clap::Args)]
+pub struct Wanted {
+    /// Only `create`, `rates` or `wasm`.
+    only: Option<String>,
+    /// As well: minutes from a fresh clone to the sign-in page. Builds everything anew, which takes long.
+    #[arg(long)]
+    fresh: bool,
+}
+
 /// Measures and prints; fails when a goal is missed, after printing all.
-pub fn run() -> Result<()> {
-    let rows = vec![wasm_size()?];
-    println!("{}", table(&rows));
-    match rows.iter().filter(|row| row.missed()).count() {
+pub fn run(wanted: &Wanted) -> Result<()> {
+    let want = |part| wanted.only.as_deref().is_none_or(|only| only == part);
+    let mut rows = Vec::new();
+    if want("create") || want("rates") {
+        portal::build()?;
+        let portal = portal::Portal::start()?;
+        if want("create") {
+            rows.extend(create::rows(&portal)?);
+        }
+        if want("rates") {
+            rows.extend(rates::rows(&portal)?);
+        }
+    }
+    if want("wasm") {
+        rows.push(wasm_size()?);
+    }
+    if wanted.fresh {
+        rows.extend(fresh::rows()?);
+    }
+    println!("\n{}", table(&rows));
+    let missed: Vec<String> = rows.iter().filter_map(Row::note).collect();
+    for note in &missed {
+        println!("{note}");
+    }
+    match missed.len() {
+        _ if rows.is_empty() => bail!("no such part: create, rates or wasm"),
         0 => Ok(()),
-        missed => bail!("{missed} goals missed"),
+        1 => bail!("a goal was missed"),
+        count => bail!("{count} goals were missed"),
+    }
+}
+
+/// Repeated measurements of one thing.
+#[derive(Default)]
+pub struct Series(Vec<f64>);
+
+impl Series {
+    /// One more.
+    pub fn add(&mut self, value: f64) {
+        self.0.push(value);
+        self.0.sort_by(f64::total_cmp);
+    }
+
+    fn median(&self) -> f64 {
+        let (low, high) = (self.0[(self.0.len() - 1) / 2], self.0[self.0.len() / 2]);
+        (low + high) / 2.0
+    }
+
+    /// Half of what lies between the least and the most, as a part of the median.
+    fn spread(&self) -> f64 {
+        (self.0[self.0.len() - 1] - self.0[0]) / 2.0 / self.median()
     }
 }
 
@@ -51,6 +110,22 @@ fn wasm_size() -> Result<Row> {
 }
 
 impl Row {
+    /// Medians of what was measured side by side; the noise is that of the side that varied more.
+    fn compare(name: &'static str, unit: &'static str, ours: &Series, theirs: &Series, goal: Goal) -> Self {
+        Self { name, unit, ours: ours.median(), reference: Some(theirs.median()), goal, noise: Some(ours.spread().max(theirs.spread())) }
+    }
+
+    /// By how much the goal was missed, and whether the noise could be why.
+    fn note(&self) -> Option<String> {
+        let (ratio, bound) = match (self.missed(), self.ratio(), self.goal) {
+            (true, Some(ratio), Goal::AtMost(bound) | Goal::AtLeast(bound)) => (ratio, bound),
+            (true | false, _, _) => return None,
+        };
+        let off = (ratio / bound - 1.0).abs();
+        let noisy = if self.noise.is_some_and(|noise| off < noise) { "; that is within the noise" } else { "" };
+        Some(format!("{}: {ratio:.2} x where {bound:.2} x was to be reached, {:.0} % off{noisy}", self.name, off * 100.0))
+    }
+
     fn ratio(&self) -> Option<f64> {
         self.reference.map(|reference| self.ours / reference)
     }
@@ -104,7 +179,22 @@ pub fn table(rows: &[Row]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Goal, Row, table};
+    use super::{Goal, Row, Series, table};
+
+    #[test]
+    fn a_median_does_not_follow_an_outlier() {
+        let mut series = Series::default();
+        [2.0, 1.0, 30.0, 2.2, 2.1].into_iter().for_each(|value| series.add(value));
+        assert_eq!(series.median(), 2.1);
+    }
+
+    #[test]
+    fn a_missed_goal_says_by_how_much() {
+        let row = |ours, noise| Row { name: "page", unit: "/s", ours, reference: Some(100.0), goal: Goal::AtLeast(0.5), noise: Some(noise) };
+        assert_eq!(row(51.0, 0.0).note(), None);
+        assert_eq!(row(40.0, 0.1).note().as_deref(), Some("page: 0.40 x where 0.50 x was to be reached, 20 % off"));
+        assert_eq!(row(48.0, 0.1).note().as_deref(), Some("page: 0.48 x where 0.50 x was to be reached, 4 % off; that is within the noise"));
+    }
 
     #[test]
     fn a_missed_goal_is_marked_and_columns_line_up() {

@@ -49,7 +49,7 @@ enum Task {
         only: Option<String>,
     },
     /// Measure, side by side with the same work done by hand.
-    Bench,
+    Bench(bench::Wanted),
 }
 
 fn main() -> Result<()> {
@@ -61,6 +61,6 @@ fn main() -> Result<()> {
         Task::Up { args } => up::up(&args),
         Task::Check => suite::run_all(&check::steps()),
         Task::Test { only } => suite::run_all(&suite::all(only.as_deref())),
-        Task::Bench => bench::run(),
+        Task::Bench(wanted) => bench::run(&wanted),
     }
 }
