@@ -72,6 +72,8 @@ impl Portal for Service {
     }
 
     async fn submit(&self, actor: &Actor, command: Command, passwords: Passwords) -> Result<Submitted, Error> {
+        authorize(actor, command.action())?;
+        passwords::check(&passwords)?;
         clusters::submit(self, actor, command, passwords).await
     }
 

@@ -9,16 +9,16 @@ use domain::{Cluster, Error, FieldError, RoleName, Spec};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgConnection;
 
-/// Refuses passwords that no way in may send. Forms and REST ask for at least 8 characters; documents written for Cozystack may have shorter ones.
+/// Refuses passwords that break the rule for forms and REST. Documents have a laxer one of their own, since those written for Cozystack may have shorter ones.
 pub(super) fn check(sent: &Passwords) -> Result<(), Error> {
     let broken = |password: &SecretString| {
         let text = password.expose_secret();
-        !(1..=99).contains(&text.chars().count()) || text.chars().any(char::is_control)
+        !(8..=99).contains(&text.chars().count()) || text.chars().any(char::is_control)
     };
     let errors: Vec<_> = sent
         .iter()
         .filter(|(_, password)| broken(password))
-        .map(|(user, _)| FieldError::new(format!("users.{user}.password"), "A password has 1 to 99 characters, none of them a control character."))
+        .map(|(user, _)| FieldError::new(format!("users.{user}.password"), "A password has 8 to 99 characters, none of them a control character."))
         .collect();
     if errors.is_empty() { Ok(()) } else { Err(Error::Invalid(errors)) }
 }
