@@ -77,7 +77,8 @@ test('sent twice, a form makes one cluster; back leads to the form and not to a 
   await expect(page).toHaveURL(/\/clusters\/new$/);
   await page.goForward();
   await expect(page).toHaveURL(/\/clusters\/once$/);
-  expect(await portal.names()).toEqual(['once']);
+  // Other files share this portal.
+  expect((await portal.names()).filter((name) => name.startsWith('once'))).toEqual(['once']);
   await portal.ready('once');
 });
 

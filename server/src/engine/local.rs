@@ -108,7 +108,7 @@ impl Local {
         let installs = installs::Installs::discover(&config.installs).await;
         let own = process::Account::current()?.name;
         let users: BTreeSet<String> = [own, layout.account.name.clone()].into();
-        let ground = Ground { layout, installs, limits, authority, ports: Mutex::new(()), users: users.into_iter().collect() };
+        let ground = Ground { layout, installs, limits, authority, ports: ports::Turn::default(), users: users.into_iter().collect() };
         Ok(Arc::new(Self { ground: Arc::new(ground), watch: watch::Watch::default(), busy: Mutex::default(), samples: Arc::default(), _lock: lock }))
     }
 

@@ -8,7 +8,7 @@ use crate::{
     },
     reconcile::{self, Settings, feed::Known, sampler},
     service::{Live, Offers},
-    store::Store,
+    store::{Store, due},
 };
 use domain::offer::Offer;
 use std::{
@@ -53,6 +53,12 @@ impl Owner {
         parts.spawn(async move {
             let Some(engine) = self.wait(first, &stop).await else { return };
             self.write_down(&engine.offer());
+            // Whoever held a lease worked on this engine, and is dead: its lock is ours now.
+            match due::inherit(&store).await {
+                Ok(0) => {}
+                Ok(leases) => info!(leases, "passes of a process that died go on here"),
+                Err(error) => warn!(%error, "leases of a process that died have to run out first"),
+            }
             tokio::join!(reconcile::run(store, engine.clone(), settings, stop.clone()), sampler::run(engine, live, known, stop.clone()),);
         });
     }

@@ -52,6 +52,13 @@ pub async fn claim(store: &Store, worker: Uuid, lease: Duration) -> Result<Optio
     Ok(Some(Claim { cluster: row.try_into()?, wakes: r.wakes, attempts: u32::try_from(r.attempts).unwrap_or(0) }))
 }
 
+/// Ends every lease, for a process that has proof that whoever held them is dead: it owns what only one process can own. Returns how many there were.
+/// Without it nothing is lost but time, since leases run out.
+pub async fn inherit(store: &Store) -> Result<u64, StoreError> {
+    let done = sqlx::query!("update clusters set lease_owner = null, lease_until = null where lease_until > now()");
+    Ok(done.execute(store.pool()).await?.rows_affected())
+}
+
 /// Makes the lease last from now on. False: it is not ours any more.
 pub async fn extend(store: &Store, worker: Uuid, id: ClusterId, lease: Duration) -> Result<bool, StoreError> {
     let done = sqlx::query!(

@@ -141,3 +141,17 @@ async fn a_deleted_cluster_is_forgotten_only_by_who_removed_it() {
     let kept: i64 = sqlx::query_scalar("select count(*) from audit where cluster_id = $1").bind(id.0).fetch_one(store.pool()).await.unwrap();
     assert_eq!(kept, 2, "the audit outlives the cluster");
 }
+
+#[tokio::test]
+async fn a_process_that_knows_the_last_one_dead_need_not_wait_for_its_leases() {
+    let store = store().await;
+    let portal = service(&store);
+    created(&portal, "orders").await;
+    let (dead, heir) = (Uuid::new_v4(), Uuid::new_v4());
+    let held = claim(&store, dead).await.expect("it is due");
+    assert!(claim(&store, heir).await.is_none());
+    assert_eq!(due::inherit(&store).await.unwrap(), 1);
+    assert!(claim(&store, heir).await.is_some());
+    let settled = due::settle(&store, dead, &held, &held.cluster.status, &[], Duration::from_secs(30)).await.unwrap();
+    assert!(!settled, "the dead write nothing");
+}

@@ -130,13 +130,14 @@ impl Work<'_> {
 
     fn choose_ports(&self) -> Outcome {
         layout::folder(&self.place.folder, 0o711, None)?;
-        let _turn = self.ground.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.ground.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = ports::taken(&self.ground.layout)?;
+        held.retain(|port, _| taken.contains(port));
         let mark = self.whole()?;
         let ports = ports::choose(&self.ground.layout, 2)?;
-        ClusterMark::change(&self.place, |now| {
-            now.rw = mark.rw.or(ports.first().copied());
-            now.ro = mark.ro.or(ports.get(1).copied());
-        })?;
+        let (rw, ro) = (mark.rw.or(ports.first().copied()), mark.ro.or(ports.get(1).copied()));
+        ClusterMark::change(&self.place, |now| (now.rw, now.ro) = (rw, ro))?;
+        ports::hold(&mut held, rw.into_iter().chain(ro));
         Ok(Ok(()))
     }
 

@@ -125,6 +125,7 @@ pub async fn route(ground: &Ground, id: ClusterId, rw: u16, ro: u16, routes: &Ro
         None => {
             process::clear(&place.proxy(), &PROGRAM).await?;
             layout::remove(&log)?;
+            super::ports::let_go(&ground.ports, [rw, ro]);
             let args = ["-W", "-f"].map(str::to_owned).into_iter().chain([file(&place).display().to_string()]).collect();
             process::start(&Launch { program, args, cwd: &place.proxy(), log: &log, account, cgroups: Vec::new() })?
         }

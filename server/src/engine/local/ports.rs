@@ -6,18 +6,36 @@ use super::{
 };
 use anyhow::{Result, anyhow};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     net::{Ipv4Addr, TcpListener},
     path::Path,
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
 };
+use tokio::net::TcpSocket;
 
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 10_000;
 
-/// Held while a port is chosen and until it is written into a mark.
-pub type Turn = Mutex<()>;
+/// Locked while a port is chosen and until it is written into a mark.
+pub type Turn = Mutex<Held>;
+
+/// Ports whose program is not started yet, bound so that no other program takes them meanwhile. Bound is not listening: whoever connects is refused.
+pub type Held = BTreeMap<u16, TcpSocket>;
+
+/// Holds ports until they are let go, as far as nobody has them; without, they are only likely to stay free.
+pub fn hold(held: &mut Held, ports: impl IntoIterator<Item = u16>) {
+    for port in ports {
+        let bound = TcpSocket::new_v4().and_then(|socket| socket.bind((Ipv4Addr::LOCALHOST, port).into()).map(|()| socket));
+        held.extend(bound.ok().map(|socket| (port, socket)));
+    }
+}
+
+/// Lets ports go, for the program that listens on them to take them.
+pub fn let_go(turn: &Turn, ports: [u16; 2]) {
+    let mut held = turn.lock().unwrap_or_else(PoisonError::into_inner);
+    held.retain(|port, _| !ports.contains(port));
+}
 
 /// Every port that a mark of this data root holds.
 pub fn taken(layout: &Layout) -> Result<BTreeSet<u16>> {
