@@ -184,6 +184,17 @@ fn tidying_up_is_no_degradation() {
 }
 
 #[test]
+fn refused_parameters_are_a_wish_that_is_not_reached() {
+    let cluster = cluster(Spec::new(&"orders".parse().expect("a name"), Major::V17));
+    let notes = vec![Reason::new("ParameterRejected", "work_mem: no.")];
+    let seen = Observed { instances: Seen::Known(vec![given::primary()]), endpoints: vec![], inside: Seen::Known(Inside::default()), notes };
+    let status = Status::derive(&cluster, &seen, &Progress::Settled, Timestamp::UNIX_EPOCH);
+    assert_eq!((status.phase, status.generation), (Phase::Degraded, 0));
+    assert_eq!(status.condition("Blocked").map(|c| c.reason.message.as_str()), Some("work_mem: no."));
+    assert_eq!(status.condition("ParametersApplied").and_then(|c| c.holds), Some(false));
+}
+
+#[test]
 fn an_unseen_instance_is_never_counted_as_gone() {
     let mut cluster = cluster(Spec::new(&"orders".parse().expect("a name"), Major::V17));
     let instance = given::primary();

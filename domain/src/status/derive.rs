@@ -10,6 +10,9 @@ use crate::{
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
+/// The note of an engine whose PostgreSQL refused the parameters that were wished for.
+const REFUSED: &str = "ParameterRejected";
+
 /// Seconds that a cluster may be on its way before the condition `Stalled` says so.
 fn deadline(phase: Phase) -> Option<i64> {
     match phase {
@@ -22,6 +25,10 @@ fn deadline(phase: Phase) -> Option<i64> {
 
 pub(super) fn status(cluster: &Cluster, seen: &Observed, progress: &Progress, now: Timestamp) -> Status {
     let before = &cluster.status;
+    // Parameters that PostgreSQL refuses are a wish that is not reached, however well the rest runs: only another wish helps.
+    let refused = seen.notes.iter().find(|note| note.code == REFUSED).filter(|_| cluster.spec.power == Power::On);
+    let blocked = refused.filter(|_| *progress == Progress::Settled).map(|note| Progress::Blocked(note.clone()));
+    let progress = blocked.as_ref().unwrap_or(progress);
     let instances = seen.instances.known().cloned().unwrap_or_else(|| before.instances.clone());
     let inside = seen.inside.known();
     let ready = instances.iter().filter(|i| i.state == InstanceState::Ready).count();
@@ -41,7 +48,11 @@ pub(super) fn status(cluster: &Cluster, seen: &Observed, progress: &Progress, no
             Power::Off => seen.instances.known().is_some() && instances.iter().all(|i| i.state == InstanceState::Stopped),
         };
     let generation = if reached { cluster.generation } else { before.generation.min(cluster.generation) };
-    let phase = phase(cluster, seen, reached, primary, all, generation);
+    let phase = match phase(cluster, seen, reached, primary, all, generation) {
+        // It serves all the same, so it is not on its way up.
+        Phase::Creating | Phase::Changing if primary && matches!(progress, Progress::Blocked(_)) => Phase::Degraded,
+        phase => phase,
+    };
     let reason = (!matches!(phase, Phase::Ready | Phase::Paused)).then(|| why(seen, progress, inside)).flatten();
     let since = if before.phase == phase { before.since.or(Some(now)) } else { Some(now) };
     let (users, databases) = items(cluster, inside);
@@ -171,7 +182,9 @@ fn conditions(cluster: &Cluster, seen: &Observed, progress: &Progress, status: &
             let applied = is_applied(cluster, inside);
             let message = if applied { "All users and databases are applied." } else { "Some users or databases are not applied yet." };
             add(kinds::INSIDE, Some(applied), Reason::new("Compared", message));
-            if let Some((name, why)) = inside.rejected_parameters.iter().next() {
+            if let Some(note) = seen.notes.iter().find(|note| note.code == REFUSED) {
+                add(kinds::PARAMETERS, Some(false), note.clone());
+            } else if let Some((name, why)) = inside.rejected_parameters.iter().next() {
                 add(kinds::PARAMETERS, Some(false), Reason::new("ParameterRejected", format!("{name}: {why}")));
             } else if !inside.pending_restart.is_empty() {
                 add(kinds::PARAMETERS, Some(false), Reason::new("PendingRestart", format!("A restart is needed for {}.", inside.pending_restart.join(", "))));
@@ -185,7 +198,7 @@ fn conditions(cluster: &Cluster, seen: &Observed, progress: &Progress, status: &
     if let Progress::Blocked(reason) = progress {
         add(kinds::BLOCKED, Some(true), reason.clone());
     }
-    for note in &seen.notes {
+    for note in seen.notes.iter().filter(|note| note.code != REFUSED) {
         add(&note.code, Some(false), note.clone());
     }
     if let (Some(limit), Some(since)) = (deadline(status.phase), status.since)
