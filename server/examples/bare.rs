@@ -27,10 +27,13 @@ const BELIEVED: Duration = Duration::from_secs(5);
 const CLUSTER: &str = "select id, project_id, name, spec, generation, status, revision, created_at::text, updated_at::text from clusters where id = $1";
 const EVENTS: &str = "select id, at::text, kind, title, text, actor from events where cluster_id = $1 order by id desc limit 20";
 
+/// Tokens that were looked up lately, by hash: when, and whose project.
+type Believed = HashMap<[u8; 32], (Instant, Uuid)>;
+
 #[derive(Clone)]
 struct Bare {
     pool: PgPool,
-    tokens: Arc<Mutex<HashMap<[u8; 32], (Instant, Uuid)>>>,
+    tokens: Arc<Mutex<Believed>>,
 }
 
 #[tokio::main]
