@@ -89,8 +89,12 @@ fn keys(password: &str, salt: &[u8], iterations: u32) -> ([u8; 32], [u8; 32]) {
     (Sha256::digest(client).into(), hmac(&salted, b"Server Key"))
 }
 
-/// As PostgreSQL does it: what SASLprep refuses, or leaves nothing of, is used as it was typed.
+/// As PostgreSQL does it: what SASLprep refuses, or leaves nothing of, is used as it was typed. Characters that Unicode 3.2 did not have are refused
+/// before normalization could make older ones of them.
 fn prepared(password: &str) -> Cow<'_, str> {
+    if password.chars().any(stringprep::tables::unassigned_code_point) {
+        return Cow::Borrowed(password);
+    }
     match stringprep::saslprep(password) {
         Ok(text) if !text.is_empty() => text,
         Ok(_) | Err(_) => Cow::Borrowed(password),

@@ -58,6 +58,7 @@ fn a_password_is_prepared_as_the_server_prepares_it() {
             Just("I\u{ad}X \u{2168}".to_owned()),
             Just("\u{7}bell".to_owned()),
             Just("\u{627}1".to_owned()),
+            Just("\u{1d2c}".to_owned()),
             Just("\u{a0}\u{e9}\u{fb01}".to_owned())
         ];
         let law = runner.run(&passwords, |password| {
