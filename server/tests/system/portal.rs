@@ -63,11 +63,19 @@ impl Portal {
         (self.child, self.url) = (child, url);
     }
 
+    /// Sends a request, again while the answer is that it should be tried again: on a slow disk the portal's own database may stall for seconds.
     async fn send(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
-        let answer = request.bearer_auth(&self.token).send().await.expect("an answer");
-        let status = answer.status().as_u16();
-        let text = answer.text().await.expect("text");
-        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+        let start = Instant::now();
+        loop {
+            let again = request.try_clone().expect("a body in memory");
+            let answer = again.bearer_auth(&self.token).send().await.expect("an answer");
+            let status = answer.status().as_u16();
+            let text = answer.text().await.expect("text");
+            if status != 503 || start.elapsed() > Duration::from_secs(60) {
+                return (status, serde_json::from_str(&text).unwrap_or(Value::String(text)));
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Value {
