@@ -151,7 +151,7 @@ impl Draft {
             return Err(domain::Error::invalid("name", "This name is taken by the page that you are on; choose another."));
         }
         let id = self.id.parse().map_err(|_| domain::Error::invalid("id", "The form is damaged: load the page again."))?;
-        Ok((name.clone(), domain::Command::Create { id, project, name, spec: Box::new(spec) }))
+        Ok((name.clone(), domain::Command::Create { id, project, place: None, name, spec: Box::new(spec) }))
     }
 }
 

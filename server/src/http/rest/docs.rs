@@ -30,7 +30,7 @@ pub async fn page() -> Answer {
 }
 
 pub async fn ca(State(portal): State<SharedPortal>) -> Answer {
-    let pem = portal.offer().ca.ok_or(Error::NotFound)?;
+    let pem = portal.places().into_iter().find_map(|place| place.offer.ca).ok_or(Error::NotFound)?;
     Ok(([(header::CONTENT_TYPE, "application/x-pem-file")], pem).into_response())
 }
 
