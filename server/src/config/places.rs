@@ -2,6 +2,7 @@
 //! for reading those files.
 
 use super::Serve;
+use crate::engine::kube::Choice;
 use anyhow::{Context, Result, bail};
 use domain::PlaceName;
 use serde::Deserialize;
@@ -11,19 +12,6 @@ use std::path::{Path, PathBuf};
 const NAMESPACE: &str = "howdah-{project}";
 /// Where a pod finds who it is.
 const POD: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-
-/// Which engine works at a place.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Choice {
-    /// What is found there.
-    #[default]
-    Auto,
-    /// CloudNativePG.
-    Cnpg,
-    /// Cozystack.
-    Cozystack,
-}
 
 /// Whether this machine is a place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]

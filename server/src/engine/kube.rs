@@ -34,7 +34,8 @@ pub mod rights;
 pub mod watch;
 
 /// Which engine works at a place.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Choice {
     /// Whichever fits: CloudNativePG where its clusters can be created, else Cozystack.
     #[default]
