@@ -71,7 +71,7 @@ pub fn state(place: &Place) -> AnyView {
 /// The majors on offer, in words.
 pub fn versions(place: &Place) -> String {
     let all: Vec<_> = place.offer.releases.iter().map(|release| release.major.number().to_string()).collect();
-    if all.is_empty() { "none known".into() } else { all.join(", ") }
+    if all.is_empty() { "no version yet".into() } else { all.join(", ") }
 }
 
 fn brief(place: &Place) -> AnyView {
@@ -92,7 +92,7 @@ fn brief(place: &Place) -> AnyView {
     let open = Link::Place(place.name.clone()).path();
     view! {
         <section class="card" aria-labelledby=format!("p-{}", place.name)>
-            <header><h2 id=format!("p-{}", place.name)><a href=open>{place.name.to_string()}</a></h2><p>{place.region.clone()}</p><span class="push">{state(place)}</span></header>
+            <header><h2 id=format!("p-{}", place.name)><a href=open>{place.name.to_string()}</a></h2><span class="muted sm">{place.region.clone()}</span><span class="push">{state(place)}</span></header>
             {why.map(|why| view! { <div class="body">{why}</div> })}
             {rows}
         </section>
