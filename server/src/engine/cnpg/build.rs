@@ -52,11 +52,6 @@ impl Wanted {
         body["metadata"]["annotations"][APPLIED] = hash.into();
         Self { kind, name, body }
     }
-
-    /// The hash of what is applied.
-    pub fn hash(&self) -> &str {
-        self.body["metadata"]["annotations"][APPLIED].as_str().unwrap_or_default()
-    }
 }
 
 /// The Cluster. `catalog`: the image catalog.
