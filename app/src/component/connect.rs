@@ -5,7 +5,6 @@ use super::{
     code::{code, copy},
 };
 use crate::link::{self, Link};
-use crate::view::Drawn;
 use domain::{Cluster, status::EndpointKind};
 use leptos::prelude::*;
 use leptos_router::{components::Form, hooks::use_query_map};
@@ -24,7 +23,7 @@ pub fn connect(cluster: Signal<Cluster>) -> AnyView {
     let name = cluster.read_untracked().name.clone();
     let data = Link::Data(name.clone()).path();
     let lacks = Memo::new(move |_| cluster.read().spec.users.is_empty() || cluster.read().spec.databases.is_empty());
-    let body = move || if lacks.get() { first_steps(&data) } else { view! { {chooser(cluster, choice)}{result(cluster, choice, &data)} }.drawn() };
+    let body = move || if lacks.get() { first_steps(&data) } else { view! { {chooser(cluster, choice)}{result(cluster, choice, &data)} }.into_any() };
     let external = move || if cluster.read().spec.external { "TLS required. External access is on." } else { "TLS required. External access is off." };
     let network = format!("{}#network", Link::Settings(name).path());
     let body = view! {
@@ -40,7 +39,7 @@ fn first_steps(data: &str) -> AnyView {
         <p class="muted">"To connect, a user and a database are needed."</p>
         <div class="row"><a class="btn small" href=user>{icon("user")}"Add a user"</a><a class="btn small" href=database>{icon("db")}"Add a database"</a></div>
     }
-    .drawn()
+    .into_any()
 }
 
 fn chooser(cluster: Signal<Cluster>, choice: Memo<Choice>) -> AnyView {
@@ -77,7 +76,7 @@ fn chooser(cluster: Signal<Cluster>, choice: Memo<Choice>) -> AnyView {
             <noscript inner_html="<button class='btn small' type='submit'>Show this</button>"></noscript>
         </div>
     };
-    view! { <Form method="get" action="" noscroll=true replace=true>{fields.drawn()}</Form> }.drawn()
+    view! { <Form method="get" action="" noscroll=true replace=true>{fields.into_any()}</Form> }.into_any()
 }
 
 fn result(cluster: Signal<Cluster>, choice: Memo<Choice>, data: &str) -> AnyView {
@@ -88,7 +87,7 @@ fn result(cluster: Signal<Cluster>, choice: Memo<Choice>, data: &str) -> AnyView
     let is_known = Memo::new(move |_| address.read().is_some());
     let body = move || {
         if !is_known.get() {
-            return view! { <p class="muted">"The address appears here as soon as the primary is up."</p> }.drawn();
+            return view! { <p class="muted">"The address appears here as soon as the primary is up."</p> }.into_any();
         }
         let what = format!("{} example", choice.read().language.name());
         let password = format!("{rotate}?dialog=password-{}", choice.read().user);
@@ -98,7 +97,7 @@ fn result(cluster: Signal<Cluster>, choice: Memo<Choice>, data: &str) -> AnyView
             {code(what, example)}
             <p class="hint">"The example checks the server's certificate: put the "<a href=link::CA rel="external" download=CA_FILE>"CA certificate"</a>" beside it as "<code>{CA_FILE}</code>"."</p>
         }
-        .drawn()
+        .into_any()
     };
-    body.drawn()
+    body.into_any()
 }
