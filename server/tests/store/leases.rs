@@ -91,7 +91,7 @@ async fn nothing_is_written_after_the_lease_was_lost() {
     assert!(!due::forget(&store, slow, &pass).await.unwrap());
     let now = clusters::get(&store, id).await.unwrap();
     assert_eq!(now.status, Status::default());
-    assert!(events::list(&store, id, 10).await.unwrap().iter().all(|e| e.title != "too late"));
+    assert!(events::list(&store, domain::ProjectId::DEFAULT, id, 10).await.unwrap().iter().all(|e| e.title != "too late"));
     assert!(due::extend(&store, quick, id, LEASE).await.unwrap());
     assert!(due::settle(&store, quick, &other, &ready(&now), &[], LATER).await.unwrap());
 }
