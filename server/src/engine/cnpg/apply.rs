@@ -20,7 +20,7 @@ use crate::{
     },
     postgres::facts::marked,
 };
-use domain::{Cluster, ClusterId, RoleName, observed::Progress, quantity::Bytes, spec::Power, status::Reason};
+use domain::{Cluster, observed::Progress, quantity::Bytes, spec::Power, status::Reason};
 use serde_json::json;
 
 /// The image catalog to take images from: the one that was named, else the first.

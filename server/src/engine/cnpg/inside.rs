@@ -3,7 +3,7 @@
 use super::{
     Cnpg,
     apply::{Outcome, waits_for},
-    build,
+    build::{self, Wanted},
     crd::{self, SECRET},
     world::World,
 };
