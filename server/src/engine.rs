@@ -11,6 +11,7 @@ use domain::{
 use futures::stream::BoxStream;
 use sqlx::postgres::PgConnectOptions;
 
+pub mod kube;
 pub mod local;
 
 /// The reconciler has two reactions to a failed call.

@@ -1,0 +1,3 @@
+//! PostgreSQL on Kubernetes.
+
+pub mod rights;
