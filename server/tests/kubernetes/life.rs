@@ -84,9 +84,6 @@ async fn what_was_compacted_is_gone_and_a_watch_from_there_has_to_list_again() {
     }
     let newest = server.compact();
     assert!(newest > old.parse().unwrap());
-    let exactly = ListParams { version_match: Some(VersionMatch::Exact), resource_version: Some(old.clone()), ..ListParams::default() };
-    let refused = api.list(&exactly).await.unwrap_err();
-    assert!(matches!(&refused, Error::Api(status) if status.code == 410), "{refused:?}");
 
     // A warm cache still knows what etcd forgot; a new process does not.
     let server = tokio::task::spawn_blocking(move || {
@@ -96,6 +93,9 @@ async fn what_was_compacted_is_gone_and_a_watch_from_there_has_to_list_again() {
     });
     let server = server.await.unwrap();
     eventually("the object is shown again", async || api.get("shop").await.ok()).await;
+    let exactly = ListParams { version_match: Some(VersionMatch::Exact), resource_version: Some(old.clone()), ..ListParams::default() };
+    let refused = api.list(&exactly).await.unwrap_err();
+    assert!(matches!(&refused, Error::Api(status) if status.code == 410), "{refused:?}");
     let watch = api.watch(&WatchParams::default().timeout(20), &old).await.unwrap();
     let first = tokio::time::timeout(Duration::from_secs(30), std::pin::pin!(watch).try_next()).await.expect("an event").unwrap();
     assert!(matches!(&first, Some(WatchEvent::Error(status)) if status.code == 410), "{first:?}");
