@@ -196,7 +196,7 @@ fn one(id: u128, name: &str, phase: Phase, instances: u8, preset: Preset) -> Res
     spec.topology = Topology::for_instances(instances);
     spec.size = Size { preset, ..Size::default() };
     spec.quorum = if instances > 1 { Quorum::healing(1, 2) } else { Quorum::default() };
-    let mut cluster = Cluster::create(ClusterId(Uuid::from_u128(id)), ProjectId::DEFAULT, name.clone(), spec, now)?;
+    let mut cluster = Cluster::create(ClusterId(Uuid::from_u128(id)), ProjectId::DEFAULT, domain::PlaceName::local(), name.clone(), spec, now)?;
     let state = |ordinal: u8| match phase {
         Phase::Ready => InstanceState::Ready,
         Phase::Degraded | Phase::Creating if ordinal < 3 => InstanceState::Ready,

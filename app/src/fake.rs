@@ -3,10 +3,11 @@
 use crate::portal::{Applied, Intent, Passwords, Portal, Submitted, Target};
 use async_trait::async_trait;
 use domain::{
-    Accepted, Actor, Change, Cluster, ClusterId, ClusterName, Command, Conflict, Error, Timestamp, access,
+    Accepted, Actor, Change, Cluster, ClusterId, ClusterName, Command, Conflict, Error, PlaceName, Timestamp, access,
     event::Event,
     manifest,
     offer::{Offer, Release},
+    place::{Access, Place, Report},
     topology::Topology,
     update::Update,
     version::Major,
@@ -52,7 +53,8 @@ impl FakePortal {
         let now = Timestamp::UNIX_EPOCH;
         let find = |all: &[Cluster], id| all.iter().position(|c| c.id == id && c.project == actor.project).ok_or(Error::NotFound);
         match command {
-            Command::Create { id, project, name, spec } => {
+            Command::Create { id, project, place, name, spec } => {
+                let place = place.unwrap_or_else(PlaceName::local);
                 if let Some(same) = all.iter().find(|c| c.id == id) {
                     let again = same.name == name && same.spec == *spec;
                     return if again {
@@ -64,7 +66,7 @@ impl FakePortal {
                 if all.iter().any(|c| c.project == project && c.name == name) {
                     return Err(Conflict::NameTaken(format!("cluster {name}")).into());
                 }
-                all.push(Cluster::create(id, project, name, *spec, now)?);
+                all.push(Cluster::create(id, project, place, name, *spec, now)?);
                 Ok(Accepted { id, generation: 1 })
             }
             Command::Change { id, expected, changes } => {
@@ -144,6 +146,26 @@ impl Portal for FakePortal {
         stream::iter([Update::Snapshot(mine)]).chain(stream::pending()).boxed()
     }
 
+    fn places(&self) -> Vec<Place> {
+        let report = Report { engine: "local".into(), reachable: Ok(()), checked_at: None, facts: Vec::new(), findings: Vec::new() };
+        vec![Place { name: PlaceName::local(), region: String::new(), report, offer: self.offer() }]
+    }
+
+    fn place(&self, name: Option<&PlaceName>) -> Result<Place, Error> {
+        let mut all = self.places().into_iter();
+        all.find(|place| name.is_none_or(|name| place.name == *name)).ok_or_else(|| Error::invalid("place", "There is no such place."))
+    }
+
+    async fn objects(&self, actor: &Actor, id: ClusterId) -> Result<String, Error> {
+        self.cluster(actor, id).await.map(|_| String::new())
+    }
+
+    async fn access(&self, actor: &Actor, id: ClusterId) -> Result<Access, Error> {
+        self.cluster(actor, id).await.map(|_| Access::default())
+    }
+}
+
+impl FakePortal {
     fn offer(&self) -> Offer {
         let release = |major: Major| Release {
             major,
@@ -157,11 +179,14 @@ impl Portal for FakePortal {
             max_instances: 16,
             switchover: true,
             pause: true,
+            restart: true,
+            durable: Ok(()),
             external: Err("This place listens on loopback only.".into()),
             limits: Ok(()),
             storage: Err("Volumes are watched, not enforced.".into()),
             storage_classes: Vec::new(),
             ca: None,
+            remarks: Vec::new(),
         }
     }
 }

@@ -1,7 +1,13 @@
 //! What people may ask of the portal: the one door for pages and REST, and the table of contents of the product.
 
 use async_trait::async_trait;
-use domain::{Accepted, Actor, Cluster, ClusterId, ClusterName, Command, Error, RoleName, event::Event, offer::Offer, update::Update, vitals::Vitals};
+use domain::{
+    Accepted, Actor, Cluster, ClusterId, ClusterName, Command, Error, PlaceName, RoleName,
+    event::Event,
+    place::{Access, Place},
+    update::Update,
+    vitals::Vitals,
+};
 use futures::stream::BoxStream;
 use secrecy::SecretString;
 use std::{collections::BTreeMap, sync::Arc};
@@ -82,6 +88,15 @@ pub trait Portal: Send + Sync {
     /// A snapshot first, then whole values as they change. Ends when the reader lags; reading anew is the way to catch up.
     fn updates(&self, actor: &Actor) -> BoxStream<'static, Update>;
 
-    /// What can be had here.
-    fn offer(&self) -> Offer;
+    /// Where clusters can be created, and what can be had there.
+    fn places(&self) -> Vec<Place>;
+
+    /// The place of that name; none given: the only one, else `local`.
+    fn place(&self, name: Option<&PlaceName>) -> Result<Place, Error>;
+
+    /// The objects that stand for the cluster's wish where it is applied, as YAML without secrets; empty: there are none.
+    async fn objects(&self, actor: &Actor, id: ClusterId) -> Result<String, Error>;
+
+    /// How clients reach a cluster, beyond its addresses.
+    async fn access(&self, actor: &Actor, id: ClusterId) -> Result<Access, Error>;
 }

@@ -98,7 +98,7 @@ fn cluster(name: &str, phase: Phase) -> Cluster {
     let mut spec = Spec::new(&name, Major::V17);
     (spec.instances, spec.topology) = (3, Topology::Replicated);
     let id = ClusterId(Uuid::from_u128(name.as_str().len() as u128));
-    let mut cluster = Cluster::create(id, ProjectId::DEFAULT, name, spec, Timestamp::UNIX_EPOCH).expect("a cluster");
+    let mut cluster = Cluster::create(id, ProjectId::DEFAULT, domain::PlaceName::local(), name, spec, Timestamp::UNIX_EPOCH).expect("a cluster");
     (cluster.status.phase, cluster.status.generation) = (phase, u64::from(phase == Phase::Ready));
     cluster
 }

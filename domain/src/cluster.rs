@@ -3,7 +3,7 @@
 use crate::{
     command::{Change, Confirm},
     error::{Conflict, Error},
-    name::ClusterName,
+    name::{ClusterName, PlaceName},
     spec::Spec,
     status::Status,
 };
@@ -53,6 +53,9 @@ pub struct Cluster {
     pub id: ClusterId,
     /// The project that it belongs to.
     pub project: ProjectId,
+    /// Where it runs; immutable.
+    #[serde(default = "PlaceName::local")]
+    pub place: PlaceName,
     /// Its name, unique in the project, immutable.
     pub name: ClusterName,
     /// What was wished for.
@@ -73,12 +76,12 @@ pub struct Cluster {
 
 impl Cluster {
     /// A new cluster, if its wish keeps the rules.
-    pub fn create(id: ClusterId, project: ProjectId, name: ClusterName, spec: Spec, now: Timestamp) -> Result<Self, Error> {
+    pub fn create(id: ClusterId, project: ProjectId, place: PlaceName, name: ClusterName, spec: Spec, now: Timestamp) -> Result<Self, Error> {
         let errors = spec.check();
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }
-        Ok(Self { id, project, name, spec, generation: 1, status: Status::default(), revision: 1, deleted_at: None, created_at: now, updated_at: now })
+        Ok(Self { id, project, place, name, spec, generation: 1, status: Status::default(), revision: 1, deleted_at: None, created_at: now, updated_at: now })
     }
 
     /// The cluster with changes folded into its wish. A wish that stays the same keeps its generation: nothing is left to do.

@@ -4,7 +4,7 @@ use crate::{
     access::Action,
     cluster::{ClusterId, ProjectId},
     database::Grants,
-    name::{ClusterName, DatabaseName, Description, ExtensionName, RoleName, Title},
+    name::{ClusterName, DatabaseName, Description, ExtensionName, PlaceName, RoleName, Title},
     parameter::Parameters,
     quantity::Bytes,
     quorum::Quorum,
@@ -24,6 +24,9 @@ pub enum Command {
         id: ClusterId,
         /// Where it belongs.
         project: ProjectId,
+        /// Where it is to run; none: the only place there is, else `local`.
+        #[serde(default)]
+        place: Option<PlaceName>,
         /// Unique in the project.
         name: ClusterName,
         /// The whole wish.
@@ -110,6 +113,8 @@ pub enum Change {
     },
     /// Restart every instance, replicas first.
     Restart,
+    /// Take over, once, the fields that another manager of the same objects holds.
+    TakeOver,
     /// Reachable from outside, or not.
     SetExternal {
         /// The wish.
@@ -221,7 +226,7 @@ impl Change {
             Self::Describe { .. } | Self::Switchover { .. } | Self::Restart | Self::SetPower { .. } | Self::RotatePassword { .. } => Action::Operate,
             Self::AddUser { .. } | Self::SetUser { .. } | Self::AddDatabase { .. } | Self::SetDatabase { .. } => Action::Operate,
             Self::Scale { .. } | Self::Resize { .. } | Self::Grow { .. } | Self::SetQuorum { .. } => Action::Configure,
-            Self::SetExternal { .. } | Self::SetParameters { .. } => Action::Configure,
+            Self::SetExternal { .. } | Self::SetParameters { .. } | Self::TakeOver => Action::Configure,
             Self::RemoveUser { .. } | Self::RemoveDatabase { .. } | Self::Replace { .. } => Action::Configure,
         }
     }

@@ -1,7 +1,7 @@
 //! The `Postgres` resource: the declarative face of a cluster. Same document in, same document out.
 
 use crate::{
-    Change, Cluster, ClusterName, Command, DatabaseName, Error, ProjectId, Spec,
+    Change, Cluster, ClusterName, Command, DatabaseName, Error, PlaceName, ProjectId, Spec,
     error::FieldError,
     name::{Description, RoleName, Title},
     spec::Power,
@@ -17,7 +17,7 @@ mod read;
 #[cfg(feature = "yaml")]
 mod value;
 
-pub use print::{print, print_spec};
+pub use print::{print, print_in, print_spec};
 
 /// `apiVersion` of the resource.
 pub const API_VERSION: &str = "apps.cozystack.io/v1alpha1";
@@ -40,6 +40,8 @@ pub mod annotation {
     pub const POWER: &str = "howdah.dev/power";
     /// Followed by a database's name: the user that owns it.
     pub const OWNER: &str = "howdah.dev/owner.";
+    /// Where the cluster runs, where that is not `local`.
+    pub const PLACE: &str = "howdah.dev/place";
 }
 
 /// A document that was read and understood.
@@ -47,6 +49,8 @@ pub mod annotation {
 pub struct Document {
     /// `metadata.name`.
     pub name: ClusterName,
+    /// `howdah.dev/place`: where a new cluster is made.
+    pub place: Option<PlaceName>,
     /// The wish. Its ids are nil until [`Document::command`] gives them.
     pub spec: Spec,
     /// What the document leaves open, and the cluster that is there decides.
@@ -102,10 +106,14 @@ impl Document {
         }
         let Some(cluster) = found else {
             let id = crate::ClusterId(fresh());
-            return Ok((Command::Create { id, project, name: self.name.clone(), spec: Box::new(spec) }, Vec::new()));
+            return Ok((Command::Create { id, project, place: self.place.clone(), name: self.name.clone(), spec: Box::new(spec) }, Vec::new()));
         };
         if cluster.name != self.name {
             return Err(Error::invalid("metadata.name", format!("This cluster is {}; a cluster's name never changes.", cluster.name)));
+        }
+        if let Some(place) = self.place.as_ref().filter(|place| **place != cluster.place) {
+            let message = format!("This cluster is in {}, and a cluster never moves: {place} would be another cluster.", cluster.place);
+            return Err(Error::invalid("metadata.annotations.howdah.dev/place", message));
         }
         let change = Change::Replace { spec: Box::new(spec), allow_drop: self.allow_drop.clone() };
         let next = cluster.change(expected, vec![change.clone()], cluster.updated_at).map_err(|error| match error {

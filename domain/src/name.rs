@@ -53,6 +53,8 @@ macro_rules! names {
 names! {
     /// A cluster's name: unique in its project, immutable. DNS-1035 label of at most 41 characters, so that every engine can carry it.
     ClusterName => cluster;
+    /// A place where clusters can be created, as in `local`: a DNS-1035 label of at most 41 characters.
+    PlaceName => cluster;
     /// A PostgreSQL login role that the portal manages.
     RoleName => role;
     /// A PostgreSQL database that the portal manages.
@@ -69,6 +71,13 @@ names! {
 pub const CLUSTER_NAME_MAX: usize = 41;
 /// Longest identifier of PostgreSQL, in bytes.
 const IDENTIFIER_MAX: usize = 63;
+
+impl PlaceName {
+    /// The place on the portal's own machine.
+    pub fn local() -> Self {
+        Self("local".into())
+    }
+}
 
 fn cluster(text: &str) -> Result<(), &'static str> {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

@@ -29,6 +29,10 @@ pub struct Offer {
     pub switchover: bool,
     /// Clusters can be paused.
     pub pause: bool,
+    /// Instances can be restarted on demand.
+    pub restart: bool,
+    /// Writes can be made to wait for a quorum that is not there; else why not.
+    pub durable: Result<(), String>,
     /// Clusters can be made reachable from outside; else why not.
     pub external: Result<(), String>,
     /// Limits of processor and memory are enforced; else why not.
@@ -37,6 +41,8 @@ pub struct Offer {
     pub storage: Result<(), String>,
     /// Storage classes to choose from; empty: only the default.
     pub storage_classes: Vec<String>,
-    /// The certificate authority that clients verify servers with, PEM.
+    /// The certificate authority that clients verify servers of every cluster with, PEM; none: each cluster has its own.
     pub ca: Option<String>,
+    /// What is different here from other places, each as a sentence: said before anything is created.
+    pub remarks: Vec<String>,
 }

@@ -95,6 +95,9 @@ pub struct Spec {
     /// Counts the restarts asked for.
     #[serde(default)]
     pub restarts: u32,
+    /// Counts how often fields that somebody else manages were to be taken over.
+    #[serde(default)]
+    pub takeovers: u32,
     /// Login roles.
     #[serde(default)]
     pub users: BTreeMap<RoleName, User>,
@@ -127,6 +130,7 @@ impl Spec {
             power: Power::On,
             switchover: None,
             restarts: 0,
+            takeovers: 0,
             users: BTreeMap::new(),
             databases: BTreeMap::new(),
             parameters: Parameters::default(),

@@ -141,6 +141,8 @@ pub enum EndpointKind {
     Ro,
     /// One instance.
     Instance,
+    /// The primary, wherever it is, for clients outside of the place.
+    External,
 }
 
 /// An address for clients.
@@ -201,6 +203,12 @@ pub mod kinds {
     pub const LIMITS: &str = "LimitsEnforced";
     /// As many replicas confirm as asked for.
     pub const QUORUM: &str = "QuorumMet";
+}
+
+/// Codes of reasons on which pages offer an act.
+pub mod reasons {
+    /// Somebody else manages fields that the portal sets: they can be taken over.
+    pub const MANAGED_BY_OTHERS: &str = "ManagedByOthers";
 }
 
 impl Status {

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 
 fn cluster(spec: Spec) -> Cluster {
     let name = "orders".parse().expect("a name");
-    Cluster::create(ClusterId(Uuid::from_u128(7)), ProjectId::DEFAULT, name, spec, Timestamp::UNIX_EPOCH).expect("a valid wish")
+    Cluster::create(ClusterId(Uuid::from_u128(7)), ProjectId::DEFAULT, domain::PlaceName::local(), name, spec, Timestamp::UNIX_EPOCH).expect("a valid wish")
 }
 
 proptest! {

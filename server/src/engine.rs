@@ -1,16 +1,20 @@
 //! Where PostgreSQL runs. An engine knows no store: what it must remember lies beside the data.
 
+use crate::secret::Verifier;
 use async_trait::async_trait;
 use domain::{
-    Cluster, ClusterId,
+    Cluster, ClusterId, RoleName,
     observed::{Observed, Progress},
     offer::Offer,
+    place::{Access, Report},
     status::Reason,
     vitals::Usage,
 };
 use futures::stream::BoxStream;
 use sqlx::postgres::PgConnectOptions;
+use std::{collections::BTreeMap, time::Duration};
 
+pub mod cnpg;
 pub mod kube;
 pub mod local;
 
@@ -25,14 +29,28 @@ pub enum EngineError {
     Blocked(Reason),
 }
 
+/// Verifiers of the passwords of a cluster's users, by user.
+pub type Verifiers = BTreeMap<RoleName, Verifier>;
+
+/// How much of what is wished for inside PostgreSQL is made by SQL; the engine makes the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sql {
+    /// Roles, databases, extensions and rights.
+    Everything,
+    /// Rights only: roles, databases and extensions are the engine's, and SQL waits until they are there.
+    Rights,
+    /// Nothing: nobody may connect as superuser. What [`Engine::observe`] says of the inside is all there is.
+    Nothing,
+}
+
 /// Where PostgreSQL runs. Every method may be cut off at any await and called again.
 #[async_trait]
 pub trait Engine: Send + Sync {
-    /// Looks; changes nothing. `inside` of the answer is unknown: the reconciler looks inside by [`Engine::primary`].
+    /// Looks; changes nothing. `inside` of the answer is what the engine itself makes of users and databases; unknown where SQL makes everything.
     async fn observe(&self, cluster: &Cluster) -> Result<Observed, EngineError>;
 
     /// One pass closer to the wish. Looks for itself first, since what the caller saw may be old. `Moved` asks to be called again at once.
-    async fn converge(&self, cluster: &Cluster) -> Result<Progress, EngineError>;
+    async fn converge(&self, cluster: &Cluster, verifiers: &Verifiers) -> Result<Progress, EngineError>;
 
     /// Takes away processes, ports and data, until `Settled`: nothing is left.
     async fn remove(&self, cluster: &Cluster) -> Result<Progress, EngineError>;
@@ -48,4 +66,27 @@ pub trait Engine: Send + Sync {
 
     /// What can be had.
     fn offer(&self) -> Offer;
+
+    /// What is known about the place itself. Never waits.
+    fn report(&self) -> Report;
+
+    /// How much of the inside is made by SQL.
+    fn sql(&self) -> Sql {
+        Sql::Everything
+    }
+
+    /// How long a cluster that is as wished for may be left alone, where every change to it is announced by a nudge. None: as the reconciler thinks.
+    fn quiet(&self) -> Option<Duration> {
+        None
+    }
+
+    /// How clients reach a cluster, beyond its addresses.
+    async fn access(&self, _cluster: &Cluster) -> Access {
+        Access { ca: self.offer().ca, commands: Vec::new() }
+    }
+
+    /// The objects that stand for a wish where it is applied, as YAML without secrets; empty: there are none.
+    fn objects(&self, _cluster: &Cluster) -> String {
+        String::new()
+    }
 }

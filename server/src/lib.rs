@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod http;
+pub mod places;
 pub mod postgres;
 pub mod private;
 pub mod reconcile;

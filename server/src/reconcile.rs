@@ -1,8 +1,9 @@
-//! Makes wishes real: claims one due cluster at a time for each free worker, takes it one pass closer and settles.
+//! Makes wishes real in one place: claims one due cluster of it at a time for each free worker, takes it one pass closer and settles.
 //!
 //! Owns the lease of a claimed cluster while its pass runs. It remembers nothing about how far a pass got: each one starts by looking.
 
 use crate::{engine::Engine, store::Store};
+use domain::PlaceName;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -68,6 +69,8 @@ impl Default for Settings {
 /// What every pass of this process needs.
 pub(crate) struct Context {
     store: Store,
+    /// Whose clusters are looked at.
+    place: PlaceName,
     engine: Arc<dyn Engine>,
     /// Who we are to the leases: one id for each process.
     worker: Uuid,

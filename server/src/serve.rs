@@ -2,12 +2,18 @@
 
 use crate::{
     auth,
-    config::{Serve, State},
+    config::{Serve, State, places},
+    engine::{
+        Engine,
+        kube::{self, Target},
+    },
     http::{self, Shell, guard::Authenticate, limit::Limits},
+    places::{Places, Site},
     private::Database,
     reconcile::{
-        Settings,
+        self, Settings,
         feed::{self, Known},
+        sampler,
     },
     service::{Live, Service},
     store::Store,
@@ -16,7 +22,7 @@ use crate::{
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use axum::serve::ListenerExt;
-use domain::{Actor, Error, ProjectId, Role};
+use domain::{Actor, Error, PlaceName, ProjectId, Role};
 use futures::FutureExt;
 use secrecy::ExposeSecret;
 use std::{
@@ -47,6 +53,7 @@ pub async fn serve(config: Serve) -> Result<()> {
     telemetry::log(config.log);
     let metrics = telemetry::measure()?;
     let stop = on_signal()?;
+    let chosen = places::chosen(&config)?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listening on {}", config.listen))?;
     let here = format!("http://{}", listener.local_addr().context("the address that is listened on")?);
     let public = config.public_url.clone().unwrap_or_else(|| here.clone());
@@ -59,12 +66,17 @@ pub async fn serve(config: Serve) -> Result<()> {
     let mut parts = JoinSet::new();
     parts.spawn(feed::run(store.clone(), live.clone(), known.clone(), reachable.clone(), stop.clone()));
     parts.spawn(sweep(store.clone(), stop.clone()));
-    let owner = owner::Owner::new(&config.state);
-    let offers = owner.offers();
-    owner.start(&mut parts, store.clone(), live.clone(), known, Settings::default(), stop.clone()).await;
+    let places = Arc::new(Places::new(sites(&config, chosen, &stop)));
+    let work = Parts { store: store.clone(), live: live.clone(), known, stop: stop.clone() };
+    for site in places.sites() {
+        match site.engine().cloned() {
+            Some(engine) => _ = parts.spawn(work.clone().run(site.name().clone(), engine)),
+            None => owner::Owner::new(&config.state).start(&mut parts, site.clone(), work.clone()).await,
+        }
+    }
 
     let shell = Shell {
-        portal: Arc::new(Service::new(store.clone(), offers, live)),
+        portal: Arc::new(Service::new(store.clone(), places, live)),
         auth: Arc::new(Doors { auth: auth::Auth::new(store.clone()), store: store.clone() }),
         ready: ready(store.clone()),
         metrics: metrics.clone(),
@@ -89,6 +101,34 @@ pub async fn serve(config: Serve) -> Result<()> {
     database.close().await?;
     info!("stopped; clusters go on running");
     Ok(())
+}
+
+/// The places that the portal was told of.
+fn sites(config: &Serve, chosen: places::Chosen, stop: &CancellationToken) -> Vec<Site> {
+    let here = chosen.local.then(|| Site::waiting(PlaceName::local(), String::new(), owner::Owner::notice(&config.state)));
+    let there = chosen.kubernetes.into_iter().map(|places::Kubernetes { name, region, kubeconfig, context, namespace, engine, catalog }| {
+        let target = Target { name: name.clone(), kubeconfig, context, namespace, engine, catalog, stop: stop.clone() };
+        Site::open(name, region, kube::open(target))
+    });
+    here.into_iter().chain(there).collect()
+}
+
+/// What the reconciler of each place needs.
+#[derive(Clone)]
+struct Parts {
+    store: Store,
+    live: Arc<Live>,
+    known: Arc<Known>,
+    stop: CancellationToken,
+}
+
+impl Parts {
+    /// Reconciles and measures the clusters of one place. Each place has its own workers: one that does not answer never keeps another one waiting.
+    async fn run(self, place: PlaceName, engine: Arc<dyn Engine>) {
+        let Self { store, live, known, stop } = self;
+        let reconciler = reconcile::run(store, place.clone(), engine.clone(), Settings::default(), stop.clone());
+        tokio::join!(reconciler, sampler::run(place, engine, live, known, stop));
+    }
 }
 
 /// Makes an API token of the default project and returns it in clear, once.

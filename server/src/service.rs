@@ -1,18 +1,22 @@
 //! The portal itself: authorize, decide, save. Decisions are `domain`'s, rows are the store's; this joins them in one transaction.
 
-use crate::store::{Store, clusters as rows, events};
+use crate::{
+    places::Places,
+    store::{Store, clusters as rows, events},
+};
 use app::portal::{Applied, Intent, Passwords, Portal, Submitted, Target};
 use async_trait::async_trait;
 use domain::{
-    Action, Actor, Cluster, ClusterId, ClusterName, Command, Error,
+    Action, Actor, Cluster, ClusterId, ClusterName, Command, Error, PlaceName,
     access::{may, needed},
     event::Event,
-    offer::Offer,
+    place::{Access, Place},
     update::Update,
     vitals::Vitals,
 };
 use futures::stream::BoxStream;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::time::timeout;
 
 mod clusters;
 mod document;
@@ -25,22 +29,21 @@ pub use observe::Live;
 
 /// Most events of one answer.
 const EVENTS: u32 = 500;
-
-/// Answers "what can be had" when asked; the engine knows.
-pub type Offers = Arc<dyn Fn() -> Offer + Send + Sync>;
+/// Longest wait for an engine that says how a cluster is reached.
+const ACCESS: Duration = Duration::from_secs(5);
 
 /// The portal over its store. Any number of processes may have one over the same database.
 #[derive(Clone)]
 pub struct Service {
     store: Store,
-    offer: Offers,
+    places: Arc<Places>,
     live: Arc<Live>,
 }
 
 impl Service {
     /// The portal over this store.
-    pub fn new(store: Store, offer: Offers, live: Arc<Live>) -> Self {
-        Self { store, offer, live }
+    pub fn new(store: Store, places: Arc<Places>, live: Arc<Live>) -> Self {
+        Self { store, places, live }
     }
 }
 
@@ -98,7 +101,25 @@ impl Portal for Service {
         observe::updates(&self.live, self.store.clone(), actor.project)
     }
 
-    fn offer(&self) -> Offer {
-        (self.offer)()
+    fn places(&self) -> Vec<Place> {
+        self.places.all()
+    }
+
+    fn place(&self, name: Option<&PlaceName>) -> Result<Place, Error> {
+        self.places.get(name)
+    }
+
+    async fn objects(&self, actor: &Actor, id: ClusterId) -> Result<String, Error> {
+        let cluster = self.cluster(actor, id).await?;
+        // Where this process does not have the engine, there is nothing to show.
+        Ok(self.places.engine(&cluster.place).map(|engine| engine.objects(&cluster)).unwrap_or_default())
+    }
+
+    async fn access(&self, actor: &Actor, id: ClusterId) -> Result<Access, Error> {
+        let cluster = self.cluster(actor, id).await?;
+        match self.places.engine(&cluster.place) {
+            Ok(engine) => Ok(timeout(ACCESS, engine.access(&cluster)).await.unwrap_or_default()),
+            Err(_) => Ok(Access { ca: self.places.get(Some(&cluster.place)).ok().and_then(|place| place.offer.ca), commands: Vec::new() }),
+        }
     }
 }

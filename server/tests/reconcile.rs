@@ -7,11 +7,11 @@ mod support;
 
 use app::portal::{Passwords, Portal};
 use domain::{
-    Actor, Change, Cluster, ClusterId, Command, Confirm, Phase, ProjectId, Role, Spec, Uuid, name::Title, offer::Offer, spec::Power, status::kinds,
-    topology::Topology, version::Major,
+    Actor, Change, Cluster, ClusterId, Command, Confirm, Phase, ProjectId, Role, Spec, Uuid, name::Title, spec::Power, status::kinds, version::Major,
 };
 use model::{Does, Model};
 use server::{
+    places::{Places, Site},
     reconcile::{self, Settings},
     service::{Live, Service},
     store::{Store, StoreError, clusters, events},
@@ -29,32 +29,19 @@ struct World {
     workers: Vec<JoinHandle<()>>,
 }
 
-fn offer() -> Offer {
-    Offer {
-        releases: vec![domain::offer::Release { major: Major::V17, full: "17.1".into(), image: String::new(), extensions: Vec::new() }],
-        topologies: vec![Topology::Standalone, Topology::Replicated],
-        max_instances: 16,
-        switchover: true,
-        pause: true,
-        external: Ok(()),
-        limits: Ok(()),
-        storage: Ok(()),
-        storage_classes: Vec::new(),
-        ca: None,
-    }
-}
-
 impl World {
     async fn new() -> Self {
         let store = store().await;
-        let service = Service::new(store.clone(), Arc::new(offer), Live::new());
         let primary = postgres().await.parse().expect("a URL");
-        Self { store, service, model: Model::new(Some(primary)), stop: CancellationToken::new(), workers: Vec::new() }
+        let model = Model::new(Some(primary));
+        let places = Arc::new(Places::new([Site::open(domain::PlaceName::local(), String::new(), model.clone())]));
+        let service = Service::new(store.clone(), places, Live::new());
+        Self { store, service, model, stop: CancellationToken::new(), workers: Vec::new() }
     }
 
     /// Another process begins to reconcile.
     fn reconcile(&mut self, settings: Settings) {
-        let worker = reconcile::run(self.store.clone(), self.model.clone(), settings, self.stop.clone());
+        let worker = reconcile::run(self.store.clone(), domain::PlaceName::local(), self.model.clone(), settings, self.stop.clone());
         self.workers.push(tokio::spawn(worker));
     }
 
@@ -68,7 +55,7 @@ impl World {
         self.model.set(id, does);
         let name = name.parse().expect("a name");
         let spec = Spec { power, ..Spec::new(&name, Major::V17) };
-        self.submit(Command::Create { id, project: ProjectId::DEFAULT, name, spec: Box::new(spec) }).await;
+        self.submit(Command::Create { id, project: ProjectId::DEFAULT, place: None, name, spec: Box::new(spec) }).await;
         id
     }
 

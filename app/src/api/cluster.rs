@@ -21,8 +21,8 @@ pub struct Sight {
 #[server(prefix = "/api", endpoint = "cluster/sight", input = GetUrl)]
 pub async fn get_sight(id: ClusterId) -> Result<Sight, ApiError> {
     let (portal, actor) = super::ctx()?;
-    portal.cluster(&actor, id).await?;
-    Ok(Sight { vitals: portal.vitals(id), offer: portal.offer() })
+    let cluster = portal.cluster(&actor, id).await?;
+    Ok(Sight { vitals: portal.vitals(id), offer: portal.place(Some(&cluster.place))?.offer })
 }
 
 /// The newest events of a cluster first.

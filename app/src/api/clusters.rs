@@ -29,7 +29,7 @@ pub async fn get_cluster(name: String) -> Result<Cluster, ApiError> {
 #[server(prefix = "/api", endpoint = "offer", input = GetUrl)]
 pub async fn get_offer() -> Result<Offer, ApiError> {
     let (portal, _) = super::ctx()?;
-    Ok(portal.offer())
+    Ok(portal.place(None)?.offer)
 }
 
 /// Makes a cluster of what was chosen in the form, and shows it.

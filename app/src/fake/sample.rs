@@ -66,7 +66,7 @@ pub fn new() -> Cluster {
         database(22, "orders", "app", "reporting", &["pgcrypto", "uuid-ossp"]),
     ];
     let spec = spec.apply(changes, at(-86_400)).expect("a sample keeps the rules");
-    Cluster::create(id(), ProjectId::DEFAULT, name("orders"), spec, at(-86_400)).expect("a sample keeps the rules")
+    Cluster::create(id(), ProjectId::DEFAULT, domain::PlaceName::local(), name("orders"), spec, at(-86_400)).expect("a sample keeps the rules")
 }
 
 fn instance(ordinal: u8, role: InstanceRole, state: InstanceState) -> InstanceStatus {

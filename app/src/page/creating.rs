@@ -106,7 +106,8 @@ mod tests {
         let name: domain::ClusterName = "orders".parse().expect("a name");
         let mut spec = Spec::new(&name, Major::V17);
         (spec.instances, spec.topology) = (2, domain::topology::Topology::Replicated);
-        let mut cluster = Cluster::create(ClusterId(Uuid::nil()), ProjectId::DEFAULT, name, spec, Timestamp::UNIX_EPOCH).expect("a cluster");
+        let mut cluster =
+            Cluster::create(ClusterId(Uuid::nil()), ProjectId::DEFAULT, domain::PlaceName::local(), name, spec, Timestamp::UNIX_EPOCH).expect("a cluster");
         change(&mut cluster);
         assert_eq!(progress(&cluster).iter().map(|step| step.state).collect::<Vec<_>>(), expect);
     }

@@ -2,7 +2,7 @@
 
 use super::{API_VERSION, KIND, annotation};
 use crate::{
-    Cluster, RoleName, Spec,
+    Cluster, PlaceName, RoleName, Spec,
     quorum::Durability,
     spec::{Backup, Power},
     topology::Topology,
@@ -12,18 +12,23 @@ use std::fmt::Write;
 
 /// Prints the document of a cluster as YAML. Passwords are never in it.
 pub fn print(cluster: &Cluster) -> String {
-    print_spec(cluster.name.as_str(), &cluster.spec)
+    print_in(Some(&cluster.place), cluster.name.as_str(), &cluster.spec)
 }
 
 /// Prints a wish as the document of a cluster of that name, which need not be a valid one yet.
 pub fn print_spec(name: &str, spec: &Spec) -> String {
+    print_in(None, name, spec)
+}
+
+/// As [`print_spec`], for a place. `local` goes without saying.
+pub fn print_in(place: Option<&PlaceName>, name: &str, spec: &Spec) -> String {
     let mut out = Yaml::default();
     out.line(0, &format!("apiVersion: {API_VERSION}"));
     out.line(0, &format!("kind: {KIND}"));
     out.line(0, "metadata:");
     out.line(1, &format!("name: {}", scalar(name)));
     out.map(1, "labels", spec.labels.iter().map(|(k, v)| (k.clone(), scalar(v))));
-    out.map(1, "annotations", annotations(name, spec).into_iter().map(|(k, v)| (k, scalar(&v))));
+    out.map(1, "annotations", annotations(place, name, spec).into_iter().map(|(k, v)| (k, scalar(&v))));
     out.line(0, "spec:");
     out.line(1, &format!("replicas: {}", spec.instances));
     out.line(1, &format!("resourcesPreset: {}", scalar(spec.size.preset.name())));
@@ -48,9 +53,12 @@ pub fn print_spec(name: &str, spec: &Spec) -> String {
     out.0
 }
 
-fn annotations(name: &str, spec: &Spec) -> BTreeMap<String, String> {
+fn annotations(place: Option<&PlaceName>, name: &str, spec: &Spec) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     let mut add = |key: &str, value: &str| all.insert(key.to_owned(), value.to_owned());
+    if let Some(place) = place.filter(|place| **place != PlaceName::local()) {
+        add(annotation::PLACE, place.as_str());
+    }
     if spec.title.as_str() != name {
         add(annotation::TITLE, spec.title.as_str());
     }

@@ -97,6 +97,7 @@ fn whole(root: &At) -> Option<Document> {
     let mut document = Document {
         spec: Spec::new(&name, Major::ALL[0]),
         name,
+        place: None,
         open: Open { version: root.key("spec").key("version").is_absent(), labels: metadata.key("labels").is_absent(), ..Open::default() },
         allow_drop: BTreeSet::new(),
         passwords: BTreeMap::new(),
@@ -115,6 +116,7 @@ fn note(key: &str, at: &At, document: &mut Document) {
     let Some(text) = at.text() else { return };
     match key {
         annotation::ALLOW_DROP => document.allow_drop.extend(text.split(',').filter_map(|name| parsed::<DatabaseName>(at, name.trim()))),
+        annotation::PLACE => document.place = at.parse(),
         annotation::TITLE => document.open.title = at.parse(),
         annotation::DESCRIPTION => document.open.description = at.parse(),
         annotation::TOPOLOGY => document.open.topology = at.parse::<Topology>(),

@@ -42,6 +42,7 @@ pub(super) fn fold(mut spec: Spec, change: Change, now: Timestamp) -> Result<Spe
             spec.switchover = Some(Switchover { to, serial: spec.switchover.map_or(0, |s| s.serial) + 1 });
         }
         Change::Restart => spec.restarts += 1,
+        Change::TakeOver => spec.takeovers += 1,
         Change::SetExternal { external } => spec.external = external,
         Change::SetParameters { parameters } => spec.parameters = parameters,
         Change::AddUser { id, name, replication, description } => {

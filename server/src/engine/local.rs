@@ -1,12 +1,13 @@
 //! The local engine: real PostgreSQL as plain processes on this machine. They outlive the portal; a restarted portal finds them by looking.
 
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, Verifiers};
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use domain::{
     Cluster, ClusterId,
     observed::{Observed, Progress},
     offer::Offer,
+    place::{Finding, Report},
     spec::MAX_INSTANCES,
     status::Reason,
     topology::Topology,
@@ -172,7 +173,7 @@ impl Engine for Local {
         Ok(seen::observed(cluster, &world, self.ground.limits.enforced()))
     }
 
-    async fn converge(&self, cluster: &Cluster) -> Result<Progress, EngineError> {
+    async fn converge(&self, cluster: &Cluster, _verifiers: &Verifiers) -> Result<Progress, EngineError> {
         let Some(_turn) = self.turn(cluster.id) else { return Ok(Progress::Working(Reason::new("Busy", "Another pass is under way."))) };
         let world = observe::look(&self.ground, cluster).await?;
         let plan = plan::plan(cluster, &world);
@@ -214,6 +215,26 @@ impl Engine for Local {
         BroadcastStream::new(self.watch.listen()).filter_map(|nudge| future::ready(nudge.ok())).boxed()
     }
 
+    fn report(&self) -> Report {
+        let installs = &self.ground.installs;
+        let versions: Vec<_> = installs.releases().into_iter().map(|release| release.full).collect();
+        let finding = |message: &str, remedy: &str| Finding { serious: false, message: message.into(), remedy: remedy.into() };
+        let mut findings = Vec::new();
+        if installs.haproxy.is_none() {
+            findings.push(finding("HAProxy is not installed, so clusters have one instance only.", "Install the package haproxy and start the portal again."));
+        }
+        if let Err(why) = self.ground.limits.enforced() {
+            findings.push(finding(&why, "Run the portal as root on a machine with control groups."));
+        }
+        Report {
+            engine: "local".into(),
+            reachable: Ok(()),
+            checked_at: None,
+            facts: vec![("PostgreSQL".into(), versions.join(", ")), ("Instances run as".into(), "processes of this machine".into())],
+            findings,
+        }
+    }
+
     fn offer(&self) -> Offer {
         let replicated = self.ground.installs.haproxy.is_some();
         let topologies = if replicated { vec![Topology::Standalone, Topology::Replicated] } else { vec![Topology::Standalone] };
@@ -223,11 +244,14 @@ impl Engine for Local {
             max_instances: if replicated { MAX_INSTANCES } else { 1 },
             switchover: replicated,
             pause: true,
+            restart: true,
+            durable: Ok(()),
             external: Err("Clusters of this portal listen on this machine only.".into()),
             limits: self.ground.limits.enforced(),
             storage: Err("The size of volumes is watched, not enforced: this machine has no quotas for folders.".into()),
             storage_classes: Vec::new(),
             ca: Some(self.ground.authority.pem().to_owned()),
+            remarks: Vec::new(),
         }
     }
 }

@@ -21,6 +21,7 @@ mod instances;
 mod link;
 pub mod list;
 mod manifest;
+mod places;
 mod users;
 mod versions;
 mod view;
@@ -43,6 +44,8 @@ fn routes() -> Vec<(&'static str, Methods)> {
         ("/instances/{uuid}/databases/{part}", get(databases::show).put(databases::update).delete(databases::delete)),
         ("/instances/{uuid}/manifest", get(manifest::show).put(manifest::update)),
         ("/instances/{uuid}/events", get(manifest::events)),
+        ("/instances/{uuid}/access", get(places::access)),
+        ("/instances/{uuid}/objects", get(places::objects)),
         ("/manifest", put(manifest::apply_named)),
         ("/versions", get(versions::index)),
         ("/versions/{uuid}", get(versions::show)),
@@ -65,6 +68,8 @@ pub fn router(portal: SharedPortal) -> Router {
     router = mount(router, "/v1/openapi.json", get(docs::openapi));
     router = mount(router, "/v1/docs", get(docs::page));
     router = mount(router, "/v1/ca.pem", get(docs::ca));
+    router = mount(router, "/v1/places", get(places::index));
+    router = mount(router, "/v1/places/{name}", get(places::show));
     let router = router.method_not_allowed_fallback(|| async { Problem::method() });
     router.route("/v1", any(missing)).route("/v1/", any(missing)).route("/v1/{*rest}", any(missing)).with_state(portal)
 }

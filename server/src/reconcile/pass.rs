@@ -9,7 +9,7 @@ use super::{
 use crate::{
     engine::EngineError,
     store::{
-        StoreError, clusters,
+        StoreError, clusters, credentials,
         due::{self, Claim},
         events::NewEvent,
     },
@@ -135,9 +135,10 @@ impl Pass<'_> {
     /// The engine's part of a round, cut off past its deadline. What takes long shows every second what it has come to.
     async fn step(&mut self) -> Result<Step, StoreError> {
         let (context, wish) = (self.context, self.claim.cluster.clone());
+        let verifiers = credentials::verifiers(&context.store, wish.id).await?;
         let call = async {
             match wish.deleted_at {
-                None => within(context.settings.converge, "a step", context.engine.converge(&wish)).await,
+                None => within(context.settings.converge, "a step", context.engine.converge(&wish, &verifiers)).await,
                 Some(_) => within(context.settings.converge, "taking it away", context.engine.remove(&wish)).await,
             }
         };
@@ -234,7 +235,7 @@ fn after(context: &Context, claim: &Claim, status: &Status, progress: &Progress,
     let later = |most| (Ended::Failed, backoff(claim.attempts.saturating_add(1), most, rand::random()));
     match progress {
         _ if failed => later(settings.backoff),
-        Progress::Settled if reached(&claim.cluster, status) => (Ended::Settled, settings.settled),
+        Progress::Settled if reached(&claim.cluster, status) => (Ended::Settled, context.engine.quiet().unwrap_or(settings.settled)),
         // The engine has nothing to do, and yet something is missing: a user that PostgreSQL refuses, an instance that was not seen.
         Progress::Settled => later(settings.settled),
         Progress::Blocked(_) => (Ended::Blocked, settings.settled),

@@ -2,7 +2,7 @@
 
 use super::feed::Known;
 use crate::{engine::Engine, postgres::statistics::Probe, service::observe::Live};
-use domain::{Cluster, ClusterId, Timestamp, spec::Power, update::Update, vitals::Vitals};
+use domain::{Cluster, ClusterId, PlaceName, Timestamp, spec::Power, update::Update, vitals::Vitals};
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -19,8 +19,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// Of one measurement; less than the period, so that measurements of one cluster do not pile up.
 const LIMIT: Duration = Duration::from_millis(900);
 
-/// Measures until `stop`.
-pub async fn run(engine: Arc<dyn Engine>, live: Arc<Live>, known: Arc<Known>, stop: CancellationToken) {
+/// Measures the clusters of a place until `stop`.
+pub async fn run(place: PlaceName, engine: Arc<dyn Engine>, live: Arc<Live>, known: Arc<Known>, stop: CancellationToken) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     // What the next measurement of a cluster goes on from; absent while one is under way.
@@ -46,7 +46,7 @@ pub async fn run(engine: Arc<dyn Engine>, live: Arc<Live>, known: Arc<Known>, st
                 let watched: Vec<_> = live.watched();
                 // Connections to clusters that nobody looks at any more are closed.
                 probes.retain(|id, _| watched.contains(id));
-                for cluster in watched.into_iter().filter_map(|id| known.get(id)) {
+                for cluster in watched.into_iter().filter_map(|id| known.get(id).filter(|cluster| cluster.place == place)) {
                     if cluster.spec.power == Power::Off || cluster.deleted_at.is_some() || !busy.insert(cluster.id) {
                         continue;
                     }

@@ -14,7 +14,7 @@ use crate::{
         due::{self, Claim},
     },
 };
-use domain::ClusterId;
+use domain::{ClusterId, PlaceName};
 use futures::{FutureExt, StreamExt};
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
@@ -29,9 +29,9 @@ use uuid::Uuid;
 /// Longest statement of ours on the portal's own database.
 const STATEMENT: Duration = Duration::from_secs(5);
 
-/// Reconciles until `stop`: then claims nothing more, gives running passes their grace, cuts off the rest and gives back every lease.
-pub async fn run(store: Store, engine: Arc<dyn Engine>, settings: Settings, stop: CancellationToken) {
-    let context = Arc::new(Context { store, engine, worker: Uuid::new_v4(), settings, woken: Notify::new() });
+/// Reconciles the clusters of a place until `stop`: then claims nothing more, gives running passes their grace, cuts off the rest and gives back every lease.
+pub async fn run(store: Store, place: PlaceName, engine: Arc<dyn Engine>, settings: Settings, stop: CancellationToken) {
+    let context = Arc::new(Context { store, place, engine, worker: Uuid::new_v4(), settings, woken: Notify::new() });
     let cut = CancellationToken::new();
     let mut crew =
         Crew { context: context.clone(), primaries: Arc::default(), running: HashMap::new(), tasks: JoinSet::new(), passes: 0, cut: cut.clone(), away: 0 };
@@ -81,11 +81,11 @@ impl Crew {
         let context = self.context.clone();
         let (settings, store) = (&context.settings, &context.store);
         while self.tasks.len() < settings.passes {
-            match in_time(due::claim(store, context.worker, settings.lease)).await {
+            match in_time(due::claim(store, &context.place, context.worker, settings.lease)).await {
                 Ok(Some(claim)) => self.attend(claim),
                 Ok(None) => {
                     self.away = 0;
-                    let next = in_time(due::until_next(store)).await.ok().flatten().unwrap_or(settings.idle);
+                    let next = in_time(due::until_next(store, &context.place)).await.ok().flatten().unwrap_or(settings.idle);
                     // Never zero: a row that is due and yet not claimed is locked by somebody for a moment.
                     return next.clamp(Duration::from_millis(20), settings.idle);
                 }

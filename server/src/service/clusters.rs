@@ -3,17 +3,17 @@
 use super::{Service, offered, passwords, words};
 use crate::store::{Store, StoreError, audit, clusters, credentials, events};
 use app::portal::{Passwords, Submitted};
-use domain::{Accepted, Actor, Cluster, ClusterId, ClusterName, Command, Conflict, Error, ProjectId, Spec, Timestamp, Uuid, event::Kind};
+use domain::{Accepted, Actor, Cluster, ClusterId, ClusterName, Command, Conflict, Error, PlaceName, ProjectId, Spec, Timestamp, Uuid, event::Kind};
 use sqlx::PgConnection;
 
 /// Saves a wish of an actor whose right to it has been checked, with passwords that keep the rule of the way they came in by.
 pub(super) async fn submit(service: &Service, actor: &Actor, command: Command, sent: Passwords) -> Result<Submitted, Error> {
     match &command {
-        Command::Create { id, project, name, spec } => {
+        Command::Create { id, project, place, name, spec } => {
             if *project != actor.project {
                 return Err(Error::Forbidden("Clusters can be made in your own project only.".into()));
             }
-            create(service, actor, &command, (*id, *project, name, spec), sent).await
+            create(service, actor, &command, (*id, *project, place.as_ref(), name, spec), sent).await
         }
         Command::Change { id, expected, changes } => {
             let mut transaction = begin(&service.store).await?;
@@ -23,7 +23,7 @@ pub(super) async fn submit(service: &Service, actor: &Actor, command: Command, s
             if after.generation == before.generation {
                 return Ok(nothing(&before));
             }
-            offered::check(&(service.offer)(), Some(&before), &after)?;
+            offered::check(&service.places.get(Some(&after.place)), Some(&before), &after)?;
             clusters::save(&mut transaction, &after).await?;
             let generated = passwords::save(&mut transaction, Some(&before.spec), &after, sent).await?;
             credentials::retain(&mut transaction, after.id, &after.spec).await?;
@@ -63,14 +63,15 @@ async fn note(connection: &mut PgConnection, actor: &Actor, cluster: &Cluster, c
     events::add(connection, cluster.id, &[asked]).await
 }
 
-type Wanted<'a> = (ClusterId, ProjectId, &'a ClusterName, &'a Spec);
+type Wanted<'a> = (ClusterId, ProjectId, Option<&'a PlaceName>, &'a ClusterName, &'a Spec);
 
 async fn create(service: &Service, actor: &Actor, command: &Command, wanted: Wanted<'_>, sent: Passwords) -> Result<Submitted, Error> {
-    let (id, project, name, spec) = wanted;
+    let (id, project, place, name, spec) = wanted;
+    let place = service.places.get(place)?;
     let mut transaction = begin(&service.store).await?;
     let now = clusters::now(&mut transaction).await?;
-    let cluster = Cluster::create(id, project, name.clone(), fresh(spec, now), now)?;
-    offered::check(&(service.offer)(), None, &cluster)?;
+    let cluster = Cluster::create(id, project, place.name.clone(), name.clone(), fresh(spec, now), now)?;
+    offered::check(&Ok(place), None, &cluster)?;
     if !clusters::insert(&mut transaction, &cluster).await? {
         transaction.rollback().await.map_err(StoreError::from)?;
         return again(&service.store, wanted).await.map(|found| nothing(&found));
@@ -95,9 +96,9 @@ fn fresh(spec: &Spec, now: Timestamp) -> Spec {
 }
 
 /// The id or the name is taken: by this very wish, sent twice, or by another one.
-async fn again(store: &Store, (id, project, name, spec): Wanted<'_>) -> Result<Cluster, Error> {
+async fn again(store: &Store, (id, project, place, name, spec): Wanted<'_>) -> Result<Cluster, Error> {
     match clusters::get(store, id).await {
-        Ok(found) if found.project != project || found.name != *name || !same_wish(&found.spec, spec) => {
+        Ok(found) if found.project != project || found.name != *name || place.is_some_and(|place| found.place != *place) || !same_wish(&found.spec, spec) => {
             Err(Conflict::NameTaken(format!("cluster with the uuid {id}")).into())
         }
         Ok(found) if found.deleted_at.is_some() => Err(Conflict::Deleting.into()),

@@ -44,7 +44,8 @@ async fn once(service: &Service, actor: &Actor, target: Target, document: &Docum
     }
     // What was compared must be what is saved over, or the comparison of passwords would be about another wish.
     let seen = expected.or(found.as_ref().map(|found| found.generation));
-    let newest = (service.offer)().releases.first().map_or(Major::ALL[0], |release| release.major);
+    let place = found.as_ref().map(|found| &found.place).or(document.place.as_ref());
+    let newest = service.places.get(place)?.offer.releases.first().map_or(Major::ALL[0], |release| release.major);
     let (mut command, mut costs) = document.command(found.as_ref(), actor.project, seen, newest, Uuid::new_v4)?;
     authorize(actor, command.action())?;
 
@@ -82,16 +83,17 @@ async fn keep_new(service: &Service, found: &Cluster, sent: &mut Passwords) -> R
 /// What saving would do; nothing is saved.
 fn tried(service: &Service, command: Command, found: Option<Cluster>, costs: Vec<String>) -> Result<Applied, Error> {
     let now = Timestamp::now();
-    let offer = (service.offer)();
     match (command, found) {
         (Command::Change { expected, changes, .. }, Some(found)) => {
             let after = found.change(expected, changes, now)?;
-            offered::check(&offer, Some(&found), &after)?;
+            offered::check(&service.places.get(Some(&found.place)), Some(&found), &after)?;
             let accepted = Accepted { id: found.id, generation: found.generation };
             Ok(Applied { accepted: Some(accepted), created: false, changed: after.generation != found.generation, costs })
         }
-        (Command::Create { id, project, name, spec }, _) => {
-            offered::check(&offer, None, &Cluster::create(id, project, name, *spec, now)?)?;
+        (Command::Create { id, project, place, name, spec }, _) => {
+            let place = service.places.get(place.as_ref())?;
+            let cluster = Cluster::create(id, project, place.name.clone(), name, *spec, now)?;
+            offered::check(&Ok(place), None, &cluster)?;
             Ok(Applied { accepted: None, created: true, changed: true, costs })
         }
         // A document never deletes, and changes only what was found.

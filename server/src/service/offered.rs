@@ -1,9 +1,11 @@
 //! Whether a wish can be had in this place. Only what is new in it is asked about: what was granted before can always be kept.
 
-use domain::{Cluster, Error, FieldError, offer::Offer, spec::Power, status::InstanceRole};
+use domain::{Cluster, Error, FieldError, offer::Offer, place::Place, quorum::Durability, spec::Power, status::InstanceRole};
 
 /// Refuses what is not on offer, each at its field.
-pub(super) fn check(offer: &Offer, before: Option<&Cluster>, after: &Cluster) -> Result<(), Error> {
+pub(super) fn check(place: &Result<Place, Error>, before: Option<&Cluster>, after: &Cluster) -> Result<(), Error> {
+    // A cluster whose place this portal does not know any more: what the place can do is for its engine to say.
+    let Ok(Place { offer, .. }) = place else { return Ok(()) };
     let old = before.map(|cluster| &cluster.spec);
     let spec = &after.spec;
     let release = offer.releases.iter().find(|release| release.major == spec.version);
@@ -32,11 +34,20 @@ pub(super) fn check(offer: &Offer, before: Option<&Cluster>, after: &Cluster) ->
     if spec.power == Power::Off && !offer.pause && old.is_none_or(|old| old.power == Power::On) {
         refuse("power".into(), "Clusters cannot be paused here.".into());
     }
+    if spec.restarts > old.map_or(0, |old| old.restarts) && !offer.restart {
+        refuse("restarts".into(), "Instances cannot be restarted on demand here.".into());
+    }
+    if let Err(why) = &offer.durable
+        && spec.quorum.durability == Durability::Required
+        && old.is_none_or(|old| old.quorum.durability != Durability::Required)
+    {
+        refuse("quorum.durability".into(), why.clone());
+    }
     for (name, database) in &spec.databases {
         let had = old.and_then(|old| old.databases.get(name));
         for extension in &database.extensions {
             let new = had.is_none_or(|had| !had.extensions.contains(extension));
-            if new && release.is_some_and(|release| !release.extensions.iter().any(|known| known == extension.as_str())) {
+            if new && release.is_some_and(|release| !release.extensions.is_empty() && !release.extensions.iter().any(|known| known == extension.as_str())) {
                 refuse(format!("databases.{name}.extensions"), format!("The extension {extension} is not installed for PostgreSQL {} here.", spec.version));
             }
         }

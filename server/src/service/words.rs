@@ -28,6 +28,7 @@ fn change(change: &Change) -> String {
         Change::SetPower { power: Power::Off } => "Pause".into(),
         Change::Switchover { to } => format!("Switch primary to instance {to}"),
         Change::Restart => "Restart".into(),
+        Change::TakeOver => "Take over fields that somebody else manages".into(),
         Change::SetExternal { external: true } => "Open to the outside".into(),
         Change::SetExternal { external: false } => "Close to the outside".into(),
         Change::SetParameters { .. } => "Change parameters".into(),

@@ -10,6 +10,7 @@ use uuid::Uuid;
 pub(super) struct Row {
     pub id: Uuid,
     pub project_id: Uuid,
+    pub place: String,
     pub name: String,
     pub spec: Json<Spec>,
     pub generation: i64,
@@ -26,6 +27,7 @@ impl TryFrom<Row> for Cluster {
         Ok(Self {
             id: ClusterId(row.id),
             project: ProjectId(row.project_id),
+            place: row.place.parse().map_err(|e| StoreError::Database(sqlx::Error::Decode(Box::new(e))))?,
             name: row.name.parse().map_err(|e| StoreError::Database(sqlx::Error::Decode(Box::new(e))))?,
             spec: row.spec.0,
             generation: count(row.generation),
@@ -42,7 +44,7 @@ impl TryFrom<Row> for Cluster {
 pub async fn get(store: &Store, id: ClusterId) -> Result<Cluster, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        r#"select id, project_id, name, spec as "spec: Json<Spec>", generation, status as "status: Json<Status>", revision,
+        r#"select id, project_id, place, name, spec as "spec: Json<Spec>", generation, status as "status: Json<Status>", revision,
            deleted_at, created_at, updated_at
            from clusters where id = $1"#,
         id.0
@@ -54,7 +56,7 @@ pub async fn get(store: &Store, id: ClusterId) -> Result<Cluster, StoreError> {
 pub async fn list(store: &Store, project: ProjectId) -> Result<Vec<Cluster>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        r#"select id, project_id, name, spec as "spec: Json<Spec>", generation, status as "status: Json<Status>", revision,
+        r#"select id, project_id, place, name, spec as "spec: Json<Spec>", generation, status as "status: Json<Status>", revision,
            deleted_at, created_at, updated_at
            from clusters where project_id = $1 order by name"#,
         project.0
@@ -66,7 +68,7 @@ pub async fn list(store: &Store, project: ProjectId) -> Result<Vec<Cluster>, Sto
 pub async fn all(store: &Store) -> Result<Vec<Cluster>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        r#"select id, project_id, name, spec as "spec: Json<Spec>", generation, status as "status: Json<Status>", revision,
+        r#"select id, project_id, place, name, spec as "spec: Json<Spec>", generation, status as "status: Json<Status>", revision,
            deleted_at, created_at, updated_at
            from clusters order by name, id"#
     );
@@ -77,7 +79,7 @@ pub async fn all(store: &Store) -> Result<Vec<Cluster>, StoreError> {
 pub async fn named(store: &Store, project: ProjectId, name: &ClusterName) -> Result<Cluster, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        r#"select id, project_id, name, spec as "spec: Json<Spec>", generation, status as "status: Json<Status>", revision,
+        r#"select id, project_id, place, name, spec as "spec: Json<Spec>", generation, status as "status: Json<Status>", revision,
            deleted_at, created_at, updated_at
            from clusters where project_id = $1 and name = $2"#,
         project.0,
@@ -90,7 +92,7 @@ pub async fn named(store: &Store, project: ProjectId, name: &ClusterName) -> Res
 pub async fn lock(connection: &mut PgConnection, project: ProjectId, id: ClusterId) -> Result<Cluster, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        r#"select id, project_id, name, spec as "spec: Json<Spec>", generation, status as "status: Json<Status>", revision,
+        r#"select id, project_id, place, name, spec as "spec: Json<Spec>", generation, status as "status: Json<Status>", revision,
            deleted_at, created_at, updated_at
            from clusters where id = $1 and project_id = $2 for update"#,
         id.0,
@@ -108,8 +110,8 @@ pub async fn now(connection: &mut PgConnection) -> Result<Timestamp, StoreError>
 /// A new cluster, due at once. False: its id, or its name in the project, is taken.
 pub async fn insert(connection: &mut PgConnection, cluster: &Cluster) -> Result<bool, StoreError> {
     let done = sqlx::query!(
-        "insert into clusters (id, project_id, name, spec, generation, status, revision, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        "insert into clusters (id, project_id, name, spec, generation, status, revision, created_at, updated_at, place)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          on conflict do nothing",
         cluster.id.0,
         cluster.project.0,
@@ -120,6 +122,7 @@ pub async fn insert(connection: &mut PgConnection, cluster: &Cluster) -> Result<
         bigint(cluster.revision),
         cluster.created_at.to_sqlx(),
         cluster.updated_at.to_sqlx(),
+        cluster.place.as_str(),
     );
     Ok(done.execute(connection).await?.rows_affected() == 1)
 }

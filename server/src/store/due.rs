@@ -7,7 +7,7 @@ use super::{
     Store, StoreError, clusters,
     events::{self, NewEvent},
 };
-use domain::{Cluster, ClusterId, Spec, Status};
+use domain::{Cluster, ClusterId, PlaceName, Spec, Status};
 use sqlx::{PgConnection, types::Json};
 use std::time::Duration;
 use uuid::Uuid;
@@ -23,23 +23,25 @@ pub struct Claim {
     pub attempts: u32,
 }
 
-/// Takes the lease of the cluster that is due longest, if there is one that nobody holds.
-pub async fn claim(store: &Store, worker: Uuid, lease: Duration) -> Result<Option<Claim>, StoreError> {
+/// Takes the lease of the cluster of a place that is due longest, if there is one that nobody holds.
+pub async fn claim(store: &Store, place: &PlaceName, worker: Uuid, lease: Duration) -> Result<Option<Claim>, StoreError> {
     let row = sqlx::query!(
         r#"update clusters set lease_owner = $1, lease_until = now() + make_interval(secs => $2)
            where id = (
-               select id from clusters where reconcile_at <= now() and (lease_until is null or lease_until <= now())
+               select id from clusters where place = $3 and reconcile_at <= now() and (lease_until is null or lease_until <= now())
                order by reconcile_at limit 1 for update skip locked
            )
-           returning id, project_id, name, spec as "spec: Json<Spec>", generation, status as "status: Json<Status>", revision,
+           returning id, project_id, place, name, spec as "spec: Json<Spec>", generation, status as "status: Json<Status>", revision,
                deleted_at, created_at, updated_at, wakes, attempts"#,
         worker,
-        lease.as_secs_f64()
+        lease.as_secs_f64(),
+        place.as_str()
     );
     let Some(r) = row.fetch_optional(store.pool()).await? else { return Ok(None) };
     let row = clusters::Row {
         id: r.id,
         project_id: r.project_id,
+        place: r.place,
         name: r.name,
         spec: r.spec,
         generation: r.generation,
@@ -52,10 +54,10 @@ pub async fn claim(store: &Store, worker: Uuid, lease: Duration) -> Result<Optio
     Ok(Some(Claim { cluster: row.try_into()?, wakes: r.wakes, attempts: u32::try_from(r.attempts).unwrap_or(0) }))
 }
 
-/// Ends every lease, for a process that has proof that whoever held them is dead: it owns what only one process can own. Returns how many there were.
+/// Ends every lease on clusters of a place, for a process that has proof that whoever held them is dead: it owns what only one process can own. Returns how many there were.
 /// Without it nothing is lost but time, since leases run out.
-pub async fn inherit(store: &Store) -> Result<u64, StoreError> {
-    let done = sqlx::query!("update clusters set lease_owner = null, lease_until = null where lease_until > now()");
+pub async fn inherit(store: &Store, place: &PlaceName) -> Result<u64, StoreError> {
+    let done = sqlx::query!("update clusters set lease_owner = null, lease_until = null where place = $1 and lease_until > now()", place.as_str());
     Ok(done.execute(store.pool()).await?.rows_affected())
 }
 
@@ -139,10 +141,11 @@ pub async fn wake(store: &Store, id: ClusterId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// How long until a cluster is due that nobody holds; zero: one is. None: there is no cluster.
-pub async fn until_next(store: &Store) -> Result<Option<Duration>, StoreError> {
+/// How long until a cluster of a place is due that nobody holds; zero: one is. None: there is no cluster.
+pub async fn until_next(store: &Store, place: &PlaceName) -> Result<Option<Duration>, StoreError> {
     let seconds = sqlx::query_scalar!(
-        "select extract(epoch from min(greatest(reconcile_at, coalesce(lease_until, reconcile_at))) - clock_timestamp())::float8 from clusters"
+        "select extract(epoch from min(greatest(reconcile_at, coalesce(lease_until, reconcile_at))) - clock_timestamp())::float8 from clusters where place = $1",
+        place.as_str()
     );
     let seconds = seconds.fetch_one(store.pool()).await?;
     Ok(seconds.map(|s| Duration::try_from_secs_f64(s.max(0.0)).unwrap_or(Duration::ZERO)))

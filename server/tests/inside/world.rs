@@ -42,7 +42,8 @@ impl World {
     fn new(server: Server, version: Major) -> Self {
         let cluster_name = name("orders");
         let spec = Spec::new(&cluster_name, version);
-        let cluster = Cluster::create(ClusterId(Uuid::from_u128(1)), ProjectId::DEFAULT, cluster_name, spec, Timestamp::UNIX_EPOCH).unwrap();
+        let cluster =
+            Cluster::create(ClusterId(Uuid::from_u128(1)), ProjectId::DEFAULT, domain::PlaceName::local(), cluster_name, spec, Timestamp::UNIX_EPOCH).unwrap();
         Self { server, cluster, passwords: BTreeMap::new(), verifiers: BTreeMap::new() }
     }
 

@@ -1,18 +1,23 @@
 //! The Helm chart: what it renders, the API server takes; what makes no sense, it refuses with words.
 
 use super::support::{apply, helm, namespace, shared, tools};
+use clap::Parser;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::{
     Api,
     api::{Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
+use server::{
+    config::{Serve, places::chosen},
+    engine::kube::Choice,
+};
 use std::{path::Path, process::Command};
 
 const SECRET: &str = r#"database.existingSecret="howdah-database""#;
 const CNPG: &str = "database.cnpg.enabled=true";
 const WIDE: &str = r#"rbac.scope="cluster""#;
-const MONITORED: [&str; 2] = ["serviceMonitor.enabled=true", "rbac.podMonitors=true"];
+const MONITORED: [&str; 2] = ["serviceMonitor.enabled=true", "rbac.createNamespaces=true"];
 const FULL: [&str; 12] = [
     r#"database.cnpg={"enabled":true,"instances":3,"storageClass":"fast","imageCatalogRef":{"kind":"ClusterImageCatalog","name":"postgresql","major":17}}"#,
     r#"places=[{"name":"here","namespace":"howdah-{project}"},{"name":"there","region":"Hall \"2\"","kubeconfig":"there","context":"c","engine":"cnpg","catalog":"pg"}]"#,
@@ -27,6 +32,12 @@ const FULL: [&str; 12] = [
     r#"extraEnv=[{"name":"RUST_LOG","value":"debug"}]"#,
     r#"image={"repository":"registry.example.org/howdah","digest":"sha256:0000000000000000000000000000000000000000000000000000000000000000"}"#,
 ];
+
+#[derive(clap::Parser)]
+struct Portal {
+    #[command(flatten)]
+    serve: Serve,
+}
 
 fn one<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
     objects.iter().find(|object| object["kind"] == kind).unwrap_or_else(|| panic!("a {kind}"))
@@ -87,11 +98,15 @@ fn the_portal_gets_its_database_its_places_and_no_more_than_one_copy_less_at_a_t
     assert_eq!(cluster["metadata"]["name"], "howdah-db");
     assert_eq!(cluster["metadata"]["annotations"]["helm.sh/resource-policy"], "keep", "uninstalling must not take the portal's data along");
     assert_eq!(one(&objects, "PodDisruptionBudget")["spec"]["maxUnavailable"], 1);
-    assert_eq!(
-        one(&objects, "ConfigMap")["data"]["howdah.toml"],
-        "[[place]]\nname = \"here\"\nnamespace = \"howdah-{project}\"\n\
-         [[place]]\nname = \"there\"\nregion = \"Hall \\\"2\\\"\"\ncontext = \"c\"\nengine = \"cnpg\"\ncatalog = \"pg\"\nkubeconfig = \"/etc/howdah/kubeconfigs/there\"\n"
-    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("howdah.toml");
+    std::fs::write(&file, one(&objects, "ConfigMap")["data"]["howdah.toml"].as_str().unwrap()).unwrap();
+    let places = chosen(&Portal::parse_from(["howdah".as_ref(), "--config".as_ref(), file.as_os_str()]).serve).unwrap().kubernetes;
+    let [here, there] = places.as_slice() else { panic!("{places:#?}") };
+    assert_eq!((here.name.as_str(), here.namespace.as_str(), &here.kubeconfig, here.engine), ("here", "howdah-{project}", &None, Choice::Auto));
+    assert_eq!((there.name.as_str(), there.region.as_str(), there.engine), ("there", "Hall \"2\"", Choice::Cnpg));
+    assert_eq!(there.kubeconfig.as_deref(), Some(Path::new("/etc/howdah/kubeconfigs/there")));
+    assert_eq!((there.context.as_deref(), there.catalog.as_deref()), (Some("c"), Some("pg")));
     let plain = helm("portal", &[SECRET]).unwrap();
     assert!(plain.iter().all(|object| !["ConfigMap", "Cluster", "ServiceMonitor", "Ingress"].contains(&object["kind"].as_str().unwrap())));
 }

@@ -59,7 +59,7 @@ async fn created(place: &Place, instances: u8) -> Duration {
     let cluster = place.cluster(instances);
     let started = Instant::now();
     loop {
-        let progress = place.engine().converge(&cluster).await.unwrap();
+        let progress = place.engine().converge(&cluster, &Default::default()).await.unwrap();
         let streaming = instances == 1 || {
             let primary = place.engine().primary(&cluster).await.unwrap().is_some();
             primary && place.text(&cluster, 1, "select count(*) from pg_stat_replication where state = 'streaming'").await == (instances - 1).to_string()

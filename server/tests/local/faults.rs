@@ -105,7 +105,9 @@ async fn a_portal_cut_off_anywhere_goes_on_where_it_was() {
         }
         for _ in 0..6 {
             let time = Duration::from_millis(chance(600));
-            let _cut = tokio::time::timeout(time, async { while !matches!(place.engine().converge(&cluster).await, Ok(Progress::Settled)) {} }).await;
+            let _cut =
+                tokio::time::timeout(time, async { while !matches!(place.engine().converge(&cluster, &Default::default()).await, Ok(Progress::Settled)) {} })
+                    .await;
             place.reopen().await;
         }
         place.settle(&cluster).await;
@@ -230,7 +232,7 @@ async fn a_port_that_somebody_took_is_told_and_taken_when_free() {
     let thief = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
     let reason = loop {
-        match place.engine().converge(&cluster).await {
+        match place.engine().converge(&cluster, &Default::default()).await {
             Ok(Progress::Working(reason)) => break reason,
             other => assert!(Instant::now() < deadline, "{other:?}"),
         }
@@ -256,7 +258,7 @@ async fn a_lost_standalone_cluster_is_not_made_anew_and_a_data_root_has_one_owne
     fs::remove_dir_all(place.folder(&cluster).join("1/data")).unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        match place.engine().converge(&cluster).await {
+        match place.engine().converge(&cluster, &Default::default()).await {
             Ok(Progress::Blocked(reason)) if reason.code == "DataGone" => break,
             other => assert!(Instant::now() < deadline, "{other:?}"),
         }
@@ -264,6 +266,6 @@ async fn a_lost_standalone_cluster_is_not_made_anew_and_a_data_root_has_one_owne
     assert!(matches!(place.instances(&cluster).await[0].state, InstanceState::Failed(_)));
     fs::remove_dir_all(place.folder(&cluster)).unwrap();
     cluster.status.generation = 1;
-    assert!(matches!(place.engine().converge(&cluster).await, Ok(Progress::Blocked(reason)) if reason.code == "DataGone"));
+    assert!(matches!(place.engine().converge(&cluster, &Default::default()).await, Ok(Progress::Blocked(reason)) if reason.code == "DataGone"));
     place.remove(&cluster).await;
 }

@@ -82,7 +82,7 @@ impl Place {
         let mut spec = Spec::new(&name, self.major);
         spec.instances = instances;
         spec.topology = Topology::for_instances(instances);
-        Cluster::create(ClusterId(uuid::Uuid::now_v7()), ProjectId::DEFAULT, name, spec, Timestamp::now()).unwrap()
+        Cluster::create(ClusterId(uuid::Uuid::now_v7()), ProjectId::DEFAULT, domain::PlaceName::local(), name, spec, Timestamp::now()).unwrap()
     }
 
     /// Passes until it is settled.
@@ -95,7 +95,7 @@ impl Place {
         let mut last = String::new();
         loop {
             assert!(Instant::now() < deadline, "not settled in time: {last}");
-            match self.engine().converge(cluster).await {
+            match self.engine().converge(cluster, &Default::default()).await {
                 Ok(Progress::Settled) => return,
                 Ok(Progress::Moved(reason)) => last = format!("{reason:?}"),
                 Ok(Progress::Working(reason)) => {

@@ -4,13 +4,16 @@ use async_trait::async_trait;
 use domain::{
     Cluster, ClusterId,
     observed::{Observed, Progress, Seen},
-    offer::Offer,
+    offer::{Offer, Release},
+    place::Report,
     spec::Power,
     status::{InstanceRole, InstanceState, InstanceStatus, Reason},
+    topology::Topology,
+    version::Major,
     vitals::{Sync, Usage},
 };
 use futures::{StreamExt, stream::BoxStream};
-use server::engine::{Engine, EngineError};
+use server::engine::{Engine, EngineError, Verifiers};
 use sqlx::postgres::PgConnectOptions;
 use std::{
     collections::HashMap,
@@ -130,7 +133,7 @@ impl Engine for Model {
         Ok(Observed { instances: Seen::Known(vec![instance]), endpoints: Vec::new(), inside: Seen::Unknown("not looked".into()), notes: Vec::new() })
     }
 
-    async fn converge(&self, cluster: &Cluster) -> Result<Progress, EngineError> {
+    async fn converge(&self, cluster: &Cluster, _verifiers: &Verifiers) -> Result<Progress, EngineError> {
         let id = cluster.id;
         let _visit = self.enter(id);
         self.at(id, |cell| cell.asked.push(cluster.generation));
@@ -178,6 +181,24 @@ impl Engine for Model {
     }
 
     fn offer(&self) -> Offer {
-        unreachable!("the reconciler offers nothing")
+        Offer {
+            releases: vec![Release { major: Major::V17, full: "17.1".into(), image: String::new(), extensions: Vec::new() }],
+            topologies: vec![Topology::Standalone, Topology::Replicated],
+            max_instances: 16,
+            switchover: true,
+            pause: true,
+            restart: true,
+            durable: Ok(()),
+            external: Ok(()),
+            limits: Ok(()),
+            storage: Ok(()),
+            storage_classes: Vec::new(),
+            ca: None,
+            remarks: Vec::new(),
+        }
+    }
+
+    fn report(&self) -> Report {
+        Report { engine: "model".into(), reachable: Ok(()), checked_at: None, facts: Vec::new(), findings: Vec::new() }
     }
 }

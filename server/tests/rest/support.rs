@@ -78,7 +78,7 @@ pub fn cluster(uuid: &str, name: &str, project: ProjectId) -> Cluster {
         description: Default::default(),
     };
     let spec = spec.apply([user(APP, "app"), user(READER, "reader"), database], at(0)).unwrap();
-    Cluster::create(ClusterId(id(uuid)), project, name, spec, at(0)).unwrap()
+    Cluster::create(ClusterId(id(uuid)), project, domain::PlaceName::local(), name, spec, at(0)).unwrap()
 }
 
 /// The same cluster, up and as wished for.

@@ -58,7 +58,7 @@ async fn a_wake_during_a_pass_survives() {
     let pass = claim(&store, me).await.unwrap();
     due::wake(&store, id).await.unwrap();
     assert!(due::postpone(&store, me, &pass, &ready(&pass.cluster), &[], LATER).await.unwrap());
-    assert_eq!(due::until_next(&store).await.unwrap(), Some(Duration::ZERO));
+    assert_eq!(due::until_next(&store, &PlaceName::local()).await.unwrap(), Some(Duration::ZERO));
     assert_eq!(claim(&store, me).await.unwrap().attempts, 0, "what woke it deserves a fresh try");
 }
 
@@ -82,7 +82,7 @@ async fn nothing_is_written_after_the_lease_was_lost() {
     let store = store().await;
     let id = created(&service(&store), "orders").await;
     let (slow, quick) = (Uuid::new_v4(), Uuid::new_v4());
-    let pass = due::claim(&store, slow, Duration::ZERO).await.unwrap().unwrap();
+    let pass = due::claim(&store, &PlaceName::local(), slow, Duration::ZERO).await.unwrap().unwrap();
     let other = eventually("the lease ran out", || claim(&store, quick)).await;
     let news = [NewEvent { kind: Kind::Good, title: "too late".into(), text: String::new(), actor: None }];
     assert!(!due::extend(&store, slow, id, LEASE).await.unwrap());
@@ -112,15 +112,15 @@ async fn the_revision_grows_only_when_something_changed() {
 #[tokio::test]
 async fn until_next_is_the_time_until_somebody_may_claim() {
     let store = store().await;
-    assert_eq!(due::until_next(&store).await.unwrap(), None);
+    assert_eq!(due::until_next(&store, &PlaceName::local()).await.unwrap(), None);
     created(&service(&store), "orders").await;
-    assert_eq!(due::until_next(&store).await.unwrap(), Some(Duration::ZERO));
+    assert_eq!(due::until_next(&store, &PlaceName::local()).await.unwrap(), Some(Duration::ZERO));
     let me = Uuid::new_v4();
     let pass = claim(&store, me).await.unwrap();
-    let held = due::until_next(&store).await.unwrap().unwrap();
+    let held = due::until_next(&store, &PlaceName::local()).await.unwrap().unwrap();
     assert!(held > LEASE / 2 && held <= LEASE, "{held:?}");
     assert!(due::settle(&store, me, &pass, &ready(&pass.cluster), &[], LATER).await.unwrap());
-    assert!(due::until_next(&store).await.unwrap().unwrap() > LATER / 2);
+    assert!(due::until_next(&store, &PlaceName::local()).await.unwrap().unwrap() > LATER / 2);
 }
 
 #[tokio::test]
@@ -150,7 +150,7 @@ async fn a_process_that_knows_the_last_one_dead_need_not_wait_for_its_leases() {
     let (dead, heir) = (Uuid::new_v4(), Uuid::new_v4());
     let held = claim(&store, dead).await.expect("it is due");
     assert!(claim(&store, heir).await.is_none());
-    assert_eq!(due::inherit(&store).await.unwrap(), 1);
+    assert_eq!(due::inherit(&store, &PlaceName::local()).await.unwrap(), 1);
     assert!(claim(&store, heir).await.is_some());
     let settled = due::settle(&store, dead, &held, &held.cluster.status, &[], Duration::from_secs(30)).await.unwrap();
     assert!(!settled, "the dead write nothing");

@@ -36,7 +36,7 @@ async fn changes_are_announced_and_gaps_end_with_a_resync() {
 async fn a_reader_gets_a_snapshot_then_what_concerns_it() {
     let store = store().await;
     let live = Live::new();
-    let portal = Service::new(store.clone(), Arc::new(offer), live.clone());
+    let portal = Service::new(store.clone(), places(), live.clone());
     let id = created(&portal, "orders").await;
     let mut updates = portal.updates(&admin());
     assert!(matches!(updates.next().await, Some(Update::Snapshot(all)) if all.len() == 1));

@@ -1,9 +1,10 @@
 //! What the portal must be allowed to do at a place on Kubernetes: the one list that the probe asks the API server about, that the page of a place tells
 //! from, and that the Helm chart grants. It owns no requests.
 
+use super::probe::{CNPG, COZYSTACK};
 use std::fmt;
 
-/// What a right is for: a place needs those of `Every`, of its engine, and of what is switched on there.
+/// What a right is for: a place needs those of `Every`, of its engine, and of how the portal works there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
     /// Any place.
@@ -12,8 +13,8 @@ pub enum Part {
     Cnpg,
     /// The engine over Cozystack.
     Cozystack,
-    /// Clusters that Prometheus shall find.
-    PodMonitors,
+    /// A namespace for each project, made by the portal.
+    Namespaces,
     /// SQL through the API server, for portals outside of the cluster.
     PortForward,
 }
@@ -61,11 +62,9 @@ pub struct Ask {
     pub scope: Scope,
 }
 
-const CNPG: &str = "postgresql.cnpg.io";
 const WISHED: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
-const WATCHED: &[&str] = &["get", "list", "watch"];
-const WRITTEN: &[&str] = &["get", "create", "patch", "delete"];
 const GRANT: &str = "Nothing can be created or changed at this place without it. Grant it by the role of the Helm chart, or by one of your own.";
+const TENANT: &str = "Bind the account of the portal to the ClusterRole cozy:tenant, or a larger one, in the tenant's namespace.";
 
 /// Every right that this release uses. Secrets are never listed or watched, and no pod is ever entered.
 pub const RIGHTS: &[Right] = &[
@@ -75,35 +74,17 @@ pub const RIGHTS: &[Right] = &[
         resource: "namespaces",
         verbs: &["get"],
         scope: Scope::Namespace,
-        why: "tell a namespace that is missing from one that is empty",
-        what_to_do: "Clusters can be created, but a missing namespace shows only when creating fails.",
+        why: "tell a namespace that is missing from one that may not be used",
+        what_to_do: "That a namespace is missing shows only when creating a cluster fails. Grant it by the role of the Helm chart.",
     },
     Right {
-        part: Part::Every,
+        part: Part::Namespaces,
         group: "",
-        resource: "pods",
-        verbs: WATCHED,
-        scope: Scope::Namespace,
-        why: "show instances and their roles as they change",
-        what_to_do: "Instances are shown as unknown. Grant it to see which one is the primary.",
-    },
-    Right {
-        part: Part::Every,
-        group: "",
-        resource: "persistentvolumeclaims",
-        verbs: &["get", "list"],
-        scope: Scope::Namespace,
-        why: "follow volumes that grow, and see that none is left of a deleted cluster",
-        what_to_do: "Sizes of volumes are not shown, and what a deletion leaves behind is not noticed.",
-    },
-    Right {
-        part: Part::Every,
-        group: "storage.k8s.io",
-        resource: "storageclasses",
-        verbs: &["list"],
+        resource: "namespaces",
+        verbs: &["create"],
         scope: Scope::Cluster,
-        why: "offer storage classes, and know whose volumes can grow",
-        what_to_do: "Only the default storage class is offered, and growing is tried without knowing whether it can work.",
+        why: "make the namespace of a project with its first cluster",
+        what_to_do: "Make the namespaces by hand, or grant it by rbac.createNamespaces of the Helm chart.",
     },
     Right {
         part: Part::Cnpg,
@@ -148,61 +129,97 @@ pub const RIGHTS: &[Right] = &[
         verbs: &["list"],
         scope: Scope::Cluster,
         why: "offer the versions of PostgreSQL that the platform has images for",
-        what_to_do: "No versions are offered. Grant it, or name a catalog in the configuration of the place.",
+        what_to_do: "Only the versions of the operator's own images are offered. Grant it by rbac.clusterReads of the Helm chart.",
     },
     Right {
         part: Part::Cnpg,
         group: "",
         resource: "secrets",
-        verbs: WRITTEN,
+        verbs: &["get", "create", "patch", "delete"],
         scope: Scope::Namespace,
-        why: "hand verifiers of passwords to CloudNativePG, and read the certificate that clients trust; they are never listed",
+        why: "hand verifiers of passwords to CloudNativePG, read the certificate that clients trust, and look inside PostgreSQL; they are never listed",
         what_to_do: GRANT,
     },
     Right {
         part: Part::Cnpg,
         group: "",
         resource: "services",
-        verbs: WRITTEN,
+        verbs: &["get"],
         scope: Scope::Namespace,
-        why: "give clusters an address outside of Kubernetes, and read the addresses inside",
-        what_to_do: "Clusters have no address outside of Kubernetes. Grant it where they shall have one.",
+        why: "read the address of a cluster outside of Kubernetes",
+        what_to_do: "Addresses outside of Kubernetes are not shown. Grant it by the role of the Helm chart.",
+    },
+    Right {
+        part: Part::Cnpg,
+        group: "",
+        resource: "pods",
+        verbs: &["get", "list", "watch"],
+        scope: Scope::Namespace,
+        why: "show instances and their roles as they change",
+        what_to_do: "Instances are shown as unknown. Grant it by the role of the Helm chart.",
+    },
+    Right {
+        part: Part::Cnpg,
+        group: "",
+        resource: "persistentvolumeclaims",
+        verbs: &["list"],
+        scope: Scope::Namespace,
+        why: "follow volumes that grow, and see that none is left of a deleted cluster",
+        what_to_do: "A deletion cannot be told to be complete. Grant it by the role of the Helm chart.",
+    },
+    Right {
+        part: Part::Cnpg,
+        group: "metrics.k8s.io",
+        resource: "pods",
+        verbs: &["list"],
+        scope: Scope::Namespace,
+        why: "show what instances use of processor and memory",
+        what_to_do: "What instances use is not shown. Grant it by the role of the Helm chart.",
+    },
+    Right {
+        part: Part::Cnpg,
+        group: "storage.k8s.io",
+        resource: "storageclasses",
+        verbs: &["list"],
+        scope: Scope::Cluster,
+        why: "offer storage classes, and know whose volumes can grow",
+        what_to_do: "Only the default storage class is offered. Grant it by rbac.clusterReads of the Helm chart.",
     },
     Right {
         part: Part::Cozystack,
-        group: "apps.cozystack.io",
+        group: COZYSTACK,
         resource: "postgreses",
         verbs: WISHED,
         scope: Scope::Namespace,
         why: "keep clusters as people wish them",
-        what_to_do: "Nothing can be created or changed at this place without it. Use the kubeconfig of a tenant, whose account has it.",
+        what_to_do: TENANT,
     },
     Right {
         part: Part::Cozystack,
         group: "core.cozystack.io",
-        resource: "tenantsecrets",
-        verbs: WATCHED,
+        resource: "options",
+        verbs: &["get"],
         scope: Scope::Namespace,
-        why: "read the certificate that clients trust",
-        what_to_do: "The certificate is not shown. Use the kubeconfig of a tenant, whose account has it.",
+        why: "offer the storage classes of the tenant",
+        what_to_do: TENANT,
     },
     Right {
         part: Part::Cozystack,
         group: "cozystack.io",
-        resource: "workloadmonitors",
-        verbs: WATCHED,
+        resource: "workloads",
+        verbs: &["list"],
         scope: Scope::Namespace,
-        why: "see how many instances are up",
-        what_to_do: "Health is told from pods alone. Use the kubeconfig of a tenant, whose account has it.",
+        why: "see what a cluster is made of, and when nothing is left of it",
+        what_to_do: TENANT,
     },
     Right {
         part: Part::Cozystack,
         group: "",
-        resource: "secrets",
-        verbs: &["get"],
+        resource: "pods",
+        verbs: &["list", "watch"],
         scope: Scope::Namespace,
-        why: "read the passwords that Cozystack made; they are never listed",
-        what_to_do: "Users and databases inside are not looked at. Use the kubeconfig of a tenant, whose account may read these secrets.",
+        why: "show instances and their roles as they change",
+        what_to_do: TENANT,
     },
     Right {
         part: Part::Cozystack,
@@ -210,17 +227,8 @@ pub const RIGHTS: &[Right] = &[
         resource: "services",
         verbs: &["get"],
         scope: Scope::Namespace,
-        why: "read the addresses of clusters",
-        what_to_do: "Addresses are not shown. Use the kubeconfig of a tenant, whose account has it.",
-    },
-    Right {
-        part: Part::PodMonitors,
-        group: "monitoring.coreos.com",
-        resource: "podmonitors",
-        verbs: WRITTEN,
-        scope: Scope::Namespace,
-        why: "let Prometheus find the clusters",
-        what_to_do: "Prometheus does not find the clusters by itself. Grant it by rbac.podMonitors of the Helm chart.",
+        why: "read the address of a cluster outside of Kubernetes",
+        what_to_do: TENANT,
     },
     Right {
         part: Part::PortForward,
@@ -229,7 +237,7 @@ pub const RIGHTS: &[Right] = &[
         verbs: &["get", "create"],
         scope: Scope::Namespace,
         why: "look inside PostgreSQL from outside of the cluster",
-        what_to_do: "Users, databases and statistics inside PostgreSQL are not looked at. Grant it by rbac.portForward of the Helm chart.",
+        what_to_do: "Users, databases and statistics inside PostgreSQL are not looked at. Grant it by rbac.portForward of the Helm chart, or by a role of your own.",
     },
 ];
 

@@ -101,6 +101,7 @@ pub const INSTANCE: &[Field] = &[
     field("ipsv4", Kind::Texts, Write::Portal, "IPv4 addresses of its endpoints."),
     field("preset", Kind::OneOf(PRESETS), Write::Always, "A named size. Sets cpu and ram but for those sent beside it. Null when both are given explicitly."),
     field("topology", Kind::OneOf(TOPOLOGIES), Write::Once, "How its instances belong together. A standalone cluster becomes replicated when it grows."),
+    field("place", Kind::Text(41), Write::Once, "Where it runs; the only place there is, or `local`, unless sent."),
     field("storage_class", Kind::Text(253), Write::Once, "Storage class of the volumes; empty: the place's default."),
     field("external", Kind::Bool, Write::Always, "Reachable from outside."),
     field("parameters", Kind::Map, Write::Always, "Server parameters, all of them: what is not in the map goes back to its default."),

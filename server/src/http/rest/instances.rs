@@ -17,7 +17,7 @@ use axum::{
     http::{Request, StatusCode, Uri, header},
     response::IntoResponse,
 };
-use domain::{Action, Actor, Cluster, ClusterId, ClusterName, Command, Confirm, Conflict, Error, Spec, Uuid};
+use domain::{Action, Actor, Cluster, ClusterId, ClusterName, Command, Confirm, Conflict, Error, PlaceName, Spec, Uuid};
 use std::collections::BTreeSet;
 
 /// How many names are tried for one title when others take them at the same time.
@@ -45,23 +45,25 @@ pub async fn create(State(portal): State<SharedPortal>, Caller(actor): Caller, r
     let mut sent = body::for_new(INSTANCE, request).await?;
     sent.identity(None, actor.project)?;
     let id = ClusterId(sent.uuid("uuid").unwrap_or_else(Uuid::now_v7));
-    let spec = wish::spec(&mut sent, &portal.offer());
+    let place: Option<PlaceName> = sent.parsed("place");
+    let there = portal.place(place.as_ref()).map_err(|error| Problem::from(error).with_names(wish::rename))?;
+    let spec = wish::spec(&mut sent, &there.offer);
     let chosen = sent.has("uuid");
     sent.finish()?;
     if chosen && portal.cluster(&actor, id).await.is_ok() {
         return Err(Error::from(Conflict::NameTaken(format!("cluster with the uuid {id}"))).into());
     }
-    submit_new(&portal, &actor, id, spec).await?;
+    submit_new(&portal, &actor, id, there.name, spec).await?;
     let cluster = portal.cluster(&actor, id).await?;
     Ok(([(header::LOCATION, link::instance(id))], answer(&portal, &cluster, StatusCode::CREATED)?).into_response())
 }
 
 /// Saves a new cluster under the first free name that is near its title.
-async fn submit_new(portal: &SharedPortal, actor: &Actor, id: ClusterId, spec: Spec) -> Result<(), Problem> {
+async fn submit_new(portal: &SharedPortal, actor: &Actor, id: ClusterId, place: PlaceName, spec: Spec) -> Result<(), Problem> {
     let mut taken = BTreeSet::new();
     for _ in 0..TRIES {
         let name = free_name(spec.title.as_str(), &taken);
-        let command = Command::Create { id, project: actor.project, name: name.clone(), spec: Box::new(spec.clone()) };
+        let command = Command::Create { id, project: actor.project, place: Some(place.clone()), name: name.clone(), spec: Box::new(spec.clone()) };
         match portal.submit(actor, command, Passwords::new()).await {
             Ok(_) => return Ok(()),
             // The uuid is taken, not the name: no other name would help.

@@ -2,7 +2,7 @@
 
 use super::link;
 use domain::{
-    Cluster, ClusterName, Timestamp,
+    Cluster, ClusterName, PlaceName, Timestamp,
     database::{Database, Grants},
     name::{DatabaseName, RoleName},
     offer::Release,
@@ -42,6 +42,7 @@ pub struct Instance<'a> {
     ipsv4: Vec<&'a str>,
     preset: Option<&'static str>,
     topology: &'static str,
+    place: &'a PlaceName,
     storage_class: &'a str,
     external: bool,
     parameters: &'a Parameters,
@@ -102,7 +103,7 @@ pub fn preset(spec: &Spec) -> Option<&'static str> {
 
 impl<'a> Instance<'a> {
     pub fn new(cluster: &'a Cluster, vitals: Option<&Vitals>) -> Self {
-        let Cluster { id, project, name, spec, generation, status, revision: _, deleted_at: _, created_at, updated_at } = cluster;
+        let Cluster { id, project, place, name, spec, generation, status, revision: _, deleted_at: _, created_at, updated_at } = cluster;
         let strict = spec.quorum.durability == Durability::Required;
         Self {
             uuid: id.0,
@@ -121,6 +122,7 @@ impl<'a> Instance<'a> {
             ipsv4: addresses(&status.endpoints),
             preset: preset(spec),
             topology: spec.topology.name(),
+            place,
             storage_class: &spec.storage_class,
             external: spec.external,
             parameters: &spec.parameters,

@@ -22,7 +22,8 @@ fn ready(generation: u64) -> Status {
 fn cluster(status: Status) -> Cluster {
     let name: ClusterName = "orders".parse().expect("a name");
     let spec = Spec::new(&name, Major::V17);
-    let mut cluster = Cluster::create(ClusterId(Uuid::from_u128(1)), ProjectId::DEFAULT, name, spec, Timestamp::UNIX_EPOCH).expect("valid");
+    let mut cluster =
+        Cluster::create(ClusterId(Uuid::from_u128(1)), ProjectId::DEFAULT, domain::PlaceName::local(), name, spec, Timestamp::UNIX_EPOCH).expect("valid");
     cluster.status = status;
     cluster
 }

@@ -55,7 +55,7 @@ prop_compose! {
         let (min, durability) = if quorum.2 { (max, Durability::Required) } else { (quorum.0.min(quorum.1).min(max), Durability::Preferred) };
         spec.quorum = Quorum { min, max, durability };
         let now = Timestamp::UNIX_EPOCH;
-        let mut cluster = Cluster::create(ClusterId(uuid::Uuid::from_u128(7)), ProjectId::DEFAULT, name, spec, now).expect("a valid wish");
+        let mut cluster = Cluster::create(ClusterId(uuid::Uuid::from_u128(7)), ProjectId::DEFAULT, domain::PlaceName::local(), name, spec, now).expect("a valid wish");
         cluster.status.generation = u64::from(reached);
         cluster
     }
