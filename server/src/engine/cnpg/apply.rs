@@ -21,7 +21,9 @@ use crate::{
     postgres::facts::marked,
 };
 use domain::{Cluster, observed::Progress, quantity::Bytes, spec::Power, status::Reason};
+use kube::api::DynamicObject;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// The image catalog to take images from: the one that was named, else the first.
 pub fn catalog(place: &Place) -> Option<String> {
@@ -136,8 +138,10 @@ impl Cnpg {
                 Ok(())
             }
             Err(EngineError::Blocked(reason)) if reason.code == "NamespaceMissing" && self.place.target().namespace.contains("{project}") => {
-                let body = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace, "labels": { "app.kubernetes.io/managed-by": "howdah" } } });
-                self.place.apply(&Kind::core("Namespace", "namespaces"), None, &body).await?;
+                let kind = Kind::core("Namespace", "namespaces");
+                let mut body = DynamicObject::new(namespace, &kind.resource());
+                body.metadata.labels = Some(BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "howdah".to_owned())]));
+                self.place.create(&kind, None, body).await?;
                 outcome.moved(format!("The namespace {namespace} was created."));
                 Ok(())
             }
