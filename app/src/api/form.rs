@@ -7,6 +7,7 @@
 //!   and the error travel in the context as [`Returned`]; passwords and secrets are left out. The address bar is put right by [`restore_address`].
 //! - Pages do not see the difference: [`Form`] gives the error of each field and the text to start from.
 
+use crate::view::Drawn;
 use domain::{Conflict, Error};
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
@@ -103,7 +104,7 @@ pub(super) fn page_field() -> AnyView {
         let query = query.trim_start_matches('?').to_owned();
         if query.is_empty() { path } else { format!("{path}?{query}") }
     };
-    view! { <input type="hidden" name=PAGE value=here/> }.into_any()
+    view! { <input type="hidden" name=PAGE value=here/> }.drawn()
 }
 
 /// Sends the browser to `path` once the form was accepted, with or without JavaScript.

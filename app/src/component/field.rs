@@ -2,6 +2,7 @@
 
 use super::basic::icon;
 use crate::api::form::Form;
+use crate::view::Drawn;
 use leptos::prelude::*;
 
 /// An input with label, hint and error. Starts from what was typed before the form came back, else from `value`.
@@ -54,8 +55,8 @@ pub fn Field(
             aria-describedby=tie.described aria-invalid=tie.invalid/>
     };
     let input = match unit {
-        Some(unit) => view! { <div class="join">{input}<span class="unit">{unit}</span></div> }.into_any(),
-        None => input.into_any(),
+        Some(unit) => view! { <div class="join">{input}<span class="unit">{unit}</span></div> }.drawn(),
+        None => input.drawn(),
     };
     framed(id, label, hint, tie.error, input)
 }
@@ -97,7 +98,7 @@ pub fn Area(
         <textarea id=name name=name rows=rows class="mono" spellcheck="false" autocomplete="off" on:input=heard
             aria-describedby=tie.described aria-invalid=tie.invalid>{text}</textarea>
     };
-    framed(name.into(), label, hint, tie.error, input.into_any())
+    framed(name.into(), label, hint, tie.error, input.drawn())
 }
 
 /// What ties an input to its hint and its error.
@@ -128,7 +129,7 @@ impl Tie {
 
 fn framed(id: String, label: String, hint: String, error: Signal<Option<String>>, input: AnyView) -> AnyView {
     let hint = (!hint.is_empty()).then(|| view! { <p class="hint" id=format!("{id}-h")>{hint}</p> });
-    view! { <div class="field"><label for=id.clone()>{label}</label>{input}{hint}{error_line(id, error)}</div> }.into_any()
+    view! { <div class="field"><label for=id.clone()>{label}</label>{input}{hint}{error_line(id, error)}</div> }.drawn()
 }
 
 /// The error below an input or a group, with the id that [`Tie`] names.
@@ -137,7 +138,7 @@ pub fn error_line(id: String, error: Signal<Option<String>>) -> AnyView {
         let id = format!("{id}-e");
         error.get().map(|text| view! { <p class="error" id=id>{icon("bad")}<span>{text}</span></p> })
     })
-    .into_any()
+    .drawn()
 }
 
 /// What is wrong with a form as a whole: errors that belong to none of the fields `shown`, and a count of those that do.
@@ -157,12 +158,12 @@ pub fn form_errors(form: Form, shown: &'static [&'static str]) -> AnyView {
         let all = elsewhere.get().into_iter().chain(counted);
         all.map(|text| view! { <p class="error">{icon("bad")}<span>{text}</span></p> }).collect_view()
     };
-    view! { <div role="alert" class="stack" style="--gap:.25rem">{lines}</div> }.into_any()
+    view! { <div role="alert" class="stack" style="--gap:.25rem">{lines}</div> }.drawn()
 }
 
 /// The button that sends a form; busy while it is under way. `class` as in `btn primary`.
 pub fn submit(form: Form, class: &'static str, symbol: &'static str, label: impl Into<String>) -> AnyView {
     let (label, busy) = (label.into(), form.busy);
     let symbol = move || if busy.get() { super::spinning("busy") } else { icon(symbol) };
-    view! { <button class=class type="submit" aria-busy=move || busy.get().then_some("true")>{symbol}{label}</button> }.into_any()
+    view! { <button class=class type="submit" aria-busy=move || busy.get().then_some("true")>{symbol}{label}</button> }.drawn()
 }

@@ -5,6 +5,7 @@ use super::{
     time::ago,
     topology::tone::Tone,
 };
+use crate::view::Drawn;
 use leptos::prelude::*;
 use rows::{Alarm, Row, summary};
 
@@ -36,7 +37,7 @@ pub fn alarms(all: Memo<Vec<Alarm>>) -> AnyView {
             })
             .collect_view()
     };
-    drawn.into_any()
+    drawn.drawn()
 }
 
 fn row(row: &Row) -> AnyView {
@@ -47,7 +48,7 @@ fn row(row: &Row) -> AnyView {
             <span class="push num muted" style="text-align:end">{row.evidence.clone()}{since}</span>
         </li>
     }
-    .into_any()
+    .drawn()
 }
 
 fn symbol(tone: Tone) -> AnyView {

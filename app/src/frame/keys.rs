@@ -1,6 +1,7 @@
 //! Keyboard shortcuts: Ctrl K, C, /, G then a letter, ?. Single keys do nothing while somebody types, and can be turned off.
 
 use crate::component::Dialog;
+use crate::view::Drawn;
 use leptos::prelude::*;
 
 /// Where a browser remembers that single keys are off.
@@ -29,7 +30,7 @@ pub fn help() -> AnyView {
             <div class="body stack"><dl class="kv ends">{rows}</dl>{switch()}</div>
         </Dialog>
     }
-    .into_any()
+    .drawn()
 }
 
 fn switch() -> AnyView {
@@ -42,7 +43,7 @@ fn switch() -> AnyView {
         browser::turn(on.get_untracked());
     };
     view! { <label class="switch needs-script"><input type="checkbox" role="switch" prop:checked=on on:change=change/>"Single keys, in this browser"</label> }
-        .into_any()
+        .drawn()
 }
 
 #[cfg(feature = "hydrate")]

@@ -1,5 +1,6 @@
 //! The top bar: where one is, how fresh the page is, search, theme.
 
+use crate::view::Drawn;
 use crate::{
     api::boot::{Boot, Theme},
     component::time::span,
@@ -24,7 +25,7 @@ pub fn bar(boot: &Boot) -> AnyView {
             {theme_button(boot.theme)}
         </header>
     }
-    .into_any()
+    .drawn()
 }
 
 fn crumbs() -> AnyView {
@@ -43,7 +44,7 @@ fn crumbs() -> AnyView {
         let before = before.into_iter().map(|(href, label)| view! { <li><a href=href>{label}</a></li> }).collect_view();
         view! { <ol class="crumbs">{before}<li><span aria-current="page">{last}</span></li></ol> }
     };
-    all.into_any()
+    all.drawn()
 }
 
 /// How old what is on the page may be. Not announced: it changes every second.
@@ -61,7 +62,7 @@ fn freshness() -> AnyView {
         (Connection::Live, Some(at)) => format!("Live, updated {} ago", span(seconds(at, now.get()))),
         (Connection::Lost { since }, _) => format!("Reconnecting, last update {} ago", span(seconds(heard.get().unwrap_or(since), now.get()))),
     };
-    view! { <span class="live wide" data-s=ink>{text}</span> }.into_any()
+    view! { <span class="live wide" data-s=ink>{text}</span> }.drawn()
 }
 
 /// As the system, light, dark, and round again.
@@ -79,5 +80,5 @@ fn theme_button(theme: Option<Theme>) -> AnyView {
             <button class="btn ghost icon theme" type="submit" aria-label=format!("Theme: {now}. Change theme")>{icon("auto")}</button>
         </form>
     }
-    .into_any()
+    .drawn()
 }

@@ -1,5 +1,6 @@
 //! Around all pages of one cluster: fetches it once, follows it live, says when it is gone. Pages below take it by [`use_cluster`].
 
+use crate::view::Drawn;
 use crate::{
     api::cluster::{Sight, get_sight},
     component::{cluster_pill, cores, empty, section_error},
@@ -44,12 +45,12 @@ pub fn ClusterPages() -> impl IntoView {
                 match fetched.await {
                     Ok(sight) => below(sight),
                     Err(error) if error.0 == Error::NotFound => not_found(),
-                    Err(error) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The cluster", &error.0)} }.into_any(),
+                    Err(error) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The cluster", &error.0)} }.drawn(),
                 }
             })}
         </Suspense>
     }
-    .into_any()
+    .drawn()
 }
 
 fn below(sight: Sight) -> AnyView {
@@ -59,13 +60,13 @@ fn below(sight: Sight) -> AnyView {
     let last = Memo::new(move |before: Option<&Cluster>| followed.get().or_else(|| before.cloned()).unwrap_or_else(|| fetched.clone()));
     provide_context(Here { cluster: last, beside: StoredValue::new((vitals, offer)) });
     let is_gone = Memo::new(move |_| followed.read().is_none());
-    (move || if is_gone.get() { gone(&last.get_untracked()) } else { view! { <Outlet/> }.into_any() }).into_any()
+    (move || if is_gone.get() { gone(&last.get_untracked()) } else { view! { <Outlet/> }.drawn() }).drawn()
 }
 
 fn gone(cluster: &Cluster) -> AnyView {
     let text = format!("{} and its data were deleted. Its name is free again.", cluster.name);
     let step = view! { <a class="btn primary" href=Link::Clusters.path()>"See all clusters"</a> };
-    view! { <section class="card">{empty("This cluster is gone", text, step)}</section> }.into_any()
+    view! { <section class="card">{empty("This cluster is gone", text, step)}</section> }.drawn()
 }
 
 /// The header of every page of a cluster: name, state, shape, what is not reached yet. Only the actions differ.
@@ -88,7 +89,7 @@ fn shape(cluster: &Cluster) -> AnyView {
         n => format!("{}, {n} instances (1 primary, {} replica{})", spec.topology, n - 1, if n == 2 { "" } else { "s" }),
     };
     let size = format!("{}, {} and {} each", spec.size.preset, cores(spec.size.cpu()), domain::quantity::human(spec.size.memory().get()));
-    view! { <span>{format!("PostgreSQL {}", spec.version.number())}</span><span>{instances}</span><span>{size}</span> }.into_any()
+    view! { <span>{format!("PostgreSQL {}", spec.version.number())}</span><span>{instances}</span><span>{size}</span> }.drawn()
 }
 
 /// The first page of a cluster: while it comes up for the first time, its steps; after that the overview.
@@ -96,5 +97,5 @@ fn shape(cluster: &Cluster) -> AnyView {
 pub fn First() -> impl IntoView {
     let cluster = use_cluster();
     let is_new = Memo::new(move |_| matches!(cluster.read().status.phase, Phase::New | Phase::Creating));
-    (move || if is_new.get() { creating::creating() } else { view! { <overview::Overview/> }.into_any() }).into_any()
+    (move || if is_new.get() { creating::creating() } else { view! { <overview::Overview/> }.drawn() }).drawn()
 }

@@ -1,5 +1,6 @@
 //! All clusters: a table that follows live, filtered by the address.
 
+use crate::view::Drawn;
 use crate::{
     api::clusters::list_clusters,
     component::{cluster_status, cores, empty, icon, menu, note, refused, section_error},
@@ -29,12 +30,12 @@ pub fn Clusters() -> impl IntoView {
             {move || Suspend::new(async move {
                 match fetched.await {
                     Ok(clusters) => listed(clusters),
-                    Err(error) => view! { {page_head("Clusters", (), (), ())}{section_error("The list of clusters", &error.0)} }.into_any(),
+                    Err(error) => view! { {page_head("Clusters", (), (), ())}{section_error("The list of clusters", &error.0)} }.drawn(),
                 }
             })}
         </Suspense>
     }
-    .into_any()
+    .drawn()
 }
 
 fn listed(fetched: Vec<Cluster>) -> AnyView {
@@ -44,7 +45,7 @@ fn listed(fetched: Vec<Cluster>) -> AnyView {
     let body = move || if is_empty.get() { welcome::first_step() } else { table(all) };
     // The empty list has its own first step: one primary button is enough.
     let actions = move || (!is_empty.get() && may(Action::Create)).then(actions);
-    view! { {page_head("Clusters", (), (), actions)}{body} }.into_any()
+    view! { {page_head("Clusters", (), (), actions)}{body} }.drawn()
 }
 
 fn actions() -> AnyView {
@@ -52,7 +53,7 @@ fn actions() -> AnyView {
         <a class="btn wide" href=format!("{}?mode=yaml", Link::Create.path())>{icon("yaml")}"Import YAML"</a>
         {link_button("btn primary", &Link::Create, "plus", "Create cluster")}
     }
-    .into_any()
+    .drawn()
 }
 
 fn table(all: Memo<Vec<Cluster>>) -> AnyView {
@@ -85,11 +86,11 @@ fn table(all: Memo<Vec<Cluster>>) -> AnyView {
             </section>
         </div>
     }
-    .into_any()
+    .drawn()
 }
 
 fn row(id: ClusterId, all: Memo<Vec<Cluster>>) -> AnyView {
-    let Some(first) = all.with_untracked(|all| all.iter().find(|c| c.id == id).cloned()) else { return ().into_any() };
+    let Some(first) = all.with_untracked(|all| all.iter().find(|c| c.id == id).cloned()) else { return ().drawn() };
     let name = first.name.clone();
     let cluster = Memo::new(move |_| all.read().iter().find(|c| c.id == id).cloned().unwrap_or_else(|| first.clone()));
     let title = move || {
@@ -128,7 +129,7 @@ fn row(id: ClusterId, all: Memo<Vec<Cluster>>) -> AnyView {
             <td class="n">{menu(format!("m-{id}"), format!("Actions for {name}"), "btn icon ghost small", actions)}</td>
         </tr>
     }
-    .into_any()
+    .drawn()
 }
 
 /// The replica that is furthest behind. Unknown is not zero.
@@ -142,7 +143,7 @@ fn lag(id: ClusterId, cluster: Memo<Cluster>) -> AnyView {
         let furthest = vitals.read().as_ref().and_then(|v| v.replicas.iter().map(|lag| lag.seconds).reduce(f64::max));
         furthest.map_or_else(|| "unknown".to_owned(), |seconds| format!("{seconds:.1} s"))
     };
-    view! { <span class=("stale", move || stale.get())>{text}</span> }.into_any()
+    view! { <span class=("stale", move || stale.get())>{text}</span> }.drawn()
 }
 
 fn attention(all: &[Cluster]) -> Option<AnyView> {
@@ -181,7 +182,7 @@ fn search(filter: Memo<Filter>, all: Memo<Vec<Cluster>>) -> AnyView {
             <button class="btn small no-script">"Apply"</button>
         </form>
     }
-    .into_any()
+    .drawn()
 }
 
 fn nothing_found(filter: &Filter) -> AnyView {

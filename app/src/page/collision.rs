@@ -1,5 +1,6 @@
 //! Two people changed one cluster: says who did what, while the typed text stays.
 
+use crate::view::Drawn;
 use crate::{
     api::{cluster::get_events, form::Form},
     component::{note, time::ago},
@@ -36,5 +37,5 @@ pub fn collision(form: Form) -> AnyView {
             })
         })
     };
-    view! { <Suspense>{who}</Suspense> }.into_any()
+    view! { <Suspense>{who}</Suspense> }.drawn()
 }

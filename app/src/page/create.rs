@@ -1,5 +1,6 @@
 //! A new cluster: as a form with its resource beside it, or as the resource itself.
 
+use crate::view::Drawn;
 use crate::{
     api::{
         clusters::{CreateCluster, ImportCluster},
@@ -37,7 +38,7 @@ pub fn Create() -> impl IntoView {
             })}
         </Suspense>
     }
-    .into_any()
+    .drawn()
 }
 
 fn is_yaml() -> Memo<bool> {
@@ -54,7 +55,7 @@ fn modes() -> AnyView {
             <a href=format!("{path}?mode=yaml") aria-current=move || yaml.get().then_some("page")>"YAML"</a>
         </nav>
     }
-    .into_any()
+    .drawn()
 }
 
 fn both(places: Vec<Place>) -> AnyView {
@@ -86,10 +87,10 @@ fn both(places: Vec<Place>) -> AnyView {
             let Some(place) = place() else { return section_error("What can be had here", &Error::Unavailable) };
             let several = places.with_value(|all| (all.len() > 1).then(|| self::place::choose(all, &place.name)));
             let inputs = view! { <div class="split" style="--rail:21.5rem"><div class="stack">{several}{inputs::all(form, draft, &place)}</div>{summary::rail(form, draft)}</div> };
-            post_form(create, "", Vec::new(), inputs.into_any())
+            post_form(create, "", Vec::new(), inputs.drawn())
         }
     };
-    view! { <div class="stack">{viewer}<fieldset disabled=!allowed>{body}</fieldset></div> }.into_any()
+    view! { <div class="stack">{viewer}<fieldset disabled=!allowed>{body}</fieldset></div> }.drawn()
 }
 
 /// Which place is meant when none is named: `local`, else the first.
@@ -111,7 +112,7 @@ fn document(post: Post, draft: RwSignal<Draft>) -> AnyView {
             </div>
         </section>
     };
-    post_form(post, "", Vec::new(), inputs.into_any())
+    post_form(post, "", Vec::new(), inputs.drawn())
 }
 
 /// The resource that a draft describes.

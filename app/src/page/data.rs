@@ -1,5 +1,6 @@
 //! Users and databases of a cluster: who may do what, and what became of each.
 
+use crate::view::Drawn;
 use crate::{
     component::{dialog_path, icon, refused},
     frame::may,
@@ -36,7 +37,7 @@ pub fn Data() -> impl IntoView {
         {body(cluster)}
         {once::dialog(cluster, taken)}
     }
-    .into_any()
+    .drawn()
 }
 
 fn body(cluster: Signal<Cluster>) -> AnyView {
@@ -51,7 +52,7 @@ fn body(cluster: Signal<Cluster>) -> AnyView {
         {databases::dialogs(cluster, names)}
         {users::dialogs(cluster)}
     }
-    .into_any()
+    .drawn()
 }
 
 /// Extensions that the cluster's version can have, by name.
@@ -68,11 +69,11 @@ fn item(cluster: &Cluster, item: Option<&Item>, wanted: u32) -> AnyView {
         None | Some(Item::New) => said("busy", "busy", "New"),
         Some(Item::Active { password_version }) if *password_version < wanted => said("busy", "busy", "Setting the new password"),
         Some(Item::Active { .. }) => said("ok", "ok", "Active"),
-        Some(Item::Error(why)) => view! { <div>{said("bad", "bad", "Error")}<p class="xs muted" style="white-space:normal">{why.clone()}</p></div> }.into_any(),
+        Some(Item::Error(why)) => view! { <div>{said("bad", "bad", "Error")}<p class="xs muted" style="white-space:normal">{why.clone()}</p></div> }.drawn(),
     }
 }
 
 /// The mark of what the portal did not make.
 fn by_hand() -> AnyView {
-    view! { <span class="tag" title="Not made by this portal: it is never changed or dropped here.">"made by hand"</span> }.into_any()
+    view! { <span class="tag" title="Not made by this portal: it is never changed or dropped here.">"made by hand"</span> }.drawn()
 }

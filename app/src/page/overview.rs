@@ -1,5 +1,6 @@
 //! A cluster at a glance: topology with live lag, how to connect, health with its reasons, what happened, what it is made of.
 
+use crate::view::Drawn;
 use crate::{
     api::{ApiError, cluster::get_events, places::get_access},
     component::{
@@ -40,7 +41,7 @@ pub fn Overview() -> impl IntoView {
             {move || Suspend::new(async move { body(cluster, events.await, access.await) })}
         </Suspense>
     }
-    .into_any()
+    .drawn()
 }
 
 fn header_actions(cluster: Signal<Cluster>) -> AnyView {
@@ -48,12 +49,12 @@ fn header_actions(cluster: Signal<Cluster>) -> AnyView {
     let (yaml, size) = (Link::Yaml(name.clone()).path(), format!("{}#size", Link::Settings(name).path()));
     let is_off = Memo::new(move |_| cluster.read().spec.power == Power::Off);
     let first = move || match is_off.get() && may(Action::Operate) {
-        true => view! { <a class="btn primary" href=dialog_path("resume")>{icon("play")}"Resume"</a> }.into_any(),
-        false => view! { <a class="btn primary" href="#connect" rel="external">{icon("link")}"Connect"</a> }.into_any(),
+        true => view! { <a class="btn primary" href=dialog_path("resume")>{icon("play")}"Resume"</a> }.drawn(),
+        false => view! { <a class="btn primary" href="#connect" rel="external">{icon("link")}"Connect"</a> }.drawn(),
     };
     let scale = may(Action::Configure).then(|| view! { <a class="btn" href=size>{icon("scale")}"Scale"</a> });
     let more = may(Action::Operate).then(|| menu("more".into(), "More actions".into(), "btn icon", actions::items(cluster)));
-    view! { <a class="btn wide" href=yaml>{icon("yaml")}"YAML"</a>{scale}{first}{more} }.into_any()
+    view! { <a class="btn wide" href=yaml>{icon("yaml")}"YAML"</a>{scale}{first}{more} }.drawn()
 }
 
 fn body(cluster: Signal<Cluster>, happened: Result<Vec<Event>, ApiError>, access: Option<Access>) -> AnyView {
@@ -68,7 +69,7 @@ fn body(cluster: Signal<Cluster>, happened: Result<Vec<Event>, ApiError>, access
         </div>
         {actions::dialogs(cluster, vitals, &offer)}
     }
-    .into_any()
+    .drawn()
 }
 
 /// The events as first fetched, and anew whenever the cluster changes: whatever changes it leaves one.

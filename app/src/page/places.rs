@@ -1,5 +1,6 @@
 //! Where clusters can be created: each place with how it is, what can be had there, what runs there, and what to do where something is missing.
 
+use crate::view::Drawn;
 use crate::{
     api::places::get_places,
     component::{
@@ -26,13 +27,13 @@ pub fn Places() -> impl IntoView {
         <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the places"</p> }>
             {move || Suspend::new(async move {
                 match places.await {
-                    Ok(all) => view! { <div class="grid" style="--min:22rem">{all.iter().map(brief).collect_view()}</div> }.into_any(),
+                    Ok(all) => view! { <div class="grid" style="--min:22rem">{all.iter().map(brief).collect_view()}</div> }.drawn(),
                     Err(error) => section_error("The places", &error.0),
                 }
             })}
         </Suspense>
     }
-    .into_any()
+    .drawn()
 }
 
 /// One place.
@@ -47,12 +48,12 @@ pub fn OnePlace() -> impl IntoView {
             {move || Suspend::new(async move {
                 match places.await {
                     Ok(all) => all.iter().find(|place| place.name.as_str() == name.get()).map_or_else(super::not_found, whole),
-                    Err(error) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The place", &error.0)} }.into_any(),
+                    Err(error) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The place", &error.0)} }.drawn(),
                 }
             })}
         </Suspense>
     }
-    .into_any()
+    .drawn()
 }
 
 /// How a place is, in a word.
@@ -64,7 +65,7 @@ pub fn state(place: &Place) -> AnyView {
         Ok(()) if !place.report.findings.is_empty() => ("warn", "Ready, with less"),
         Ok(()) => ("ok", "Ready"),
     };
-    view! { <span class="st" data-s=tone>{icon(tone)}{word}</span> }.into_any()
+    view! { <span class="st" data-s=tone>{icon(tone)}{word}</span> }.drawn()
 }
 
 /// The majors on offer, in words.
@@ -82,9 +83,9 @@ fn brief(place: &Place) -> AnyView {
     let rows = kv(
         "body kv",
         vec![
-            ("Engine", engine(place).into_any()),
-            ("PostgreSQL", versions(place).into_any()),
-            ("Clusters", view! { <span class="row" style="--gap:.6rem">{move || clusters.read().len()}{unwell}</span> }.into_any()),
+            ("Engine", engine(place).drawn()),
+            ("PostgreSQL", versions(place).drawn()),
+            ("Clusters", view! { <span class="row" style="--gap:.6rem">{move || clusters.read().len()}{unwell}</span> }.drawn()),
         ],
     );
     let why = place.report.reachable.as_ref().err().map(|why| note("bad", view! { {why.clone()} }));
@@ -96,7 +97,7 @@ fn brief(place: &Place) -> AnyView {
             {rows}
         </section>
     }
-    .into_any()
+    .drawn()
 }
 
 /// What works there, for people.
@@ -120,7 +121,7 @@ fn whole(place: &Place) -> AnyView {
             <div class="stack">{offer(place)}{fleet::capacity(clusters)}{facts(place)}</div>
         </div>
     }
-    .into_any()
+    .drawn()
 }
 
 fn findings(place: &Place) -> AnyView {
@@ -129,11 +130,7 @@ fn findings(place: &Place) -> AnyView {
         note(if *serious { "bad" } else { "warn" }, view! { {message.clone()}<p class="muted">{remedy.clone()}</p> })
     });
     let all = all.collect_view();
-    if why.is_none() && place.report.findings.is_empty() {
-        ().into_any()
-    } else {
-        view! { <div class="stack" style="--gap:var(--s2)">{why}{all}</div> }.into_any()
-    }
+    if why.is_none() && place.report.findings.is_empty() { ().drawn() } else { view! { <div class="stack" style="--gap:var(--s2)">{why}{all}</div> }.drawn() }
 }
 
 fn offer(place: &Place) -> AnyView {
@@ -146,14 +143,14 @@ fn offer(place: &Place) -> AnyView {
     let rows = kv(
         "body kv",
         vec![
-            ("PostgreSQL", versions(place).into_any()),
-            ("Instances", format!("1 to {}", offer.max_instances).into_any()),
-            ("Storage classes", classes.into_any()),
-            ("Switch primary", yes(offer.switchover).into_any()),
-            ("Pause", yes(offer.pause).into_any()),
-            ("Restart", yes(offer.restart).into_any()),
-            ("From outside", or(&offer.external).into_any()),
-            ("Limits", or(&offer.limits).into_any()),
+            ("PostgreSQL", versions(place).drawn()),
+            ("Instances", format!("1 to {}", offer.max_instances).drawn()),
+            ("Storage classes", classes.drawn()),
+            ("Switch primary", yes(offer.switchover).drawn()),
+            ("Pause", yes(offer.pause).drawn()),
+            ("Restart", yes(offer.restart).drawn()),
+            ("From outside", or(&offer.external).drawn()),
+            ("Limits", or(&offer.limits).drawn()),
         ],
     );
     card("offer", "What can be had", (), view! { {rows}{remarks} })

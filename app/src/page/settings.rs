@@ -1,5 +1,6 @@
 //! Settings of a cluster: size and scale, parameters, network, primary and power, end. Drafts are in the address, so they can be reviewed without script.
 
+use crate::view::Drawn;
 use crate::{
     component::{icon, refused},
     frame::{link_button, may},
@@ -39,7 +40,7 @@ pub fn Settings() -> impl IntoView {
         {look_only}
         {body(cluster)}
     }
-    .into_any()
+    .drawn()
 }
 
 fn body(cluster: Signal<Cluster>) -> AnyView {
@@ -54,13 +55,13 @@ fn body(cluster: Signal<Cluster>) -> AnyView {
         </div>
         {actions::dialogs(cluster, vitals, &offer)}
     }
-    .into_any()
+    .drawn()
 }
 
 /// The button that leads to the review, as far as the reader may use it.
 fn review_button() -> AnyView {
     match may(Action::Configure) {
-        true => view! { <button class="btn push" type="submit">{icon("eye")}"Review change"</button> }.into_any(),
-        false => view! { <span class="push">"Needs the role admin"</span> }.into_any(),
+        true => view! { <button class="btn push" type="submit">{icon("eye")}"Review change"</button> }.drawn(),
+        false => view! { <span class="push">"Needs the role admin"</span> }.drawn(),
     }
 }

@@ -1,5 +1,6 @@
 //! The list before there is a first cluster.
 
+use crate::view::Drawn;
 use crate::{
     component::{icon, refused},
     frame::{link_button, may},
@@ -39,5 +40,5 @@ pub fn first_step() -> AnyView {
             {shapes}
         </section>
     }
-    .into_any()
+    .drawn()
 }

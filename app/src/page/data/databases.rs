@@ -1,6 +1,7 @@
 //! The databases: table, and the dialogs to add, change and remove one.
 
 use super::{by_hand, item};
+use crate::view::Drawn;
 use crate::{
     api::{
         databases::{AddDatabase, RemoveDatabase, SetDatabase},
@@ -35,7 +36,7 @@ pub fn table(cluster: Signal<Cluster>) -> AnyView {
                 <tbody>{own}{foreign.collect_view()}</tbody>
             </table></div>
         }
-        .into_any()
+        .drawn()
     };
     card("databases", "Databases", count, body)
 }
@@ -70,7 +71,7 @@ fn row(cluster: &Cluster, name: &DatabaseName, database: &Database) -> AnyView {
             <td class="n">{actions}</td>
         </tr>
     }
-    .into_any()
+    .drawn()
 }
 
 /// The dialog that the address asks for, if it is about a database.
@@ -92,9 +93,9 @@ pub fn dialogs(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> A
         if let Some((name, _)) = named("remove-database-") {
             return remove(cluster, wanted.clone(), &name);
         }
-        ().into_any()
+        ().drawn()
     };
-    drawn.into_any()
+    drawn.drawn()
 }
 
 fn add(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> AnyView {
@@ -118,7 +119,7 @@ fn add(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> AnyView {
         action: Action::Operate,
         post,
         hidden,
-        body: body.into_any(),
+        body: body.drawn(),
         fields,
         button: ("btn primary", "plus", "Create database"),
     })
@@ -139,7 +140,7 @@ fn edit(cluster: Signal<Cluster>, id: String, name: &DatabaseName, database: &Da
         action: Action::Operate,
         post,
         hidden,
-        body: body.into_any(),
+        body: body.drawn(),
         fields,
         button: ("btn primary", "check", "Save database"),
     })
@@ -160,7 +161,7 @@ fn owner(cluster: Signal<Cluster>, post: Post, database: Option<&Database>) -> A
         <div class="field"><label for="owner">"Owner"</label><select id="owner" name="owner" aria-describedby="owner-h">{nobody}{users}</select>
             <p class="hint" id="owner-h">"The owner may connect, and change the schema, without being listed under access."</p>{error}</div>
     }
-    .into_any()
+    .drawn()
 }
 
 fn remove(cluster: Signal<Cluster>, id: String, name: &DatabaseName) -> AnyView {
@@ -176,7 +177,7 @@ fn remove(cluster: Signal<Cluster>, id: String, name: &DatabaseName) -> AnyView 
         action: Action::Configure,
         post,
         hidden,
-        body: body.into_any(),
+        body: body.drawn(),
         fields: &["confirm"],
         button: ("btn danger primary", "trash", "Remove database"),
     })

@@ -1,5 +1,6 @@
 //! Who can do what: users against databases.
 
+use crate::view::Drawn;
 use crate::{
     component::{basic::card, dialog_path, icon},
     draft::access::Access,
@@ -14,7 +15,7 @@ pub fn matrix(cluster: Signal<Cluster>) -> AnyView {
         let cluster = cluster.read();
         let spec = &cluster.spec;
         if spec.users.is_empty() || spec.databases.is_empty() {
-            return ().into_any();
+            return ().drawn();
         }
         let heads = spec.databases.keys().map(|name| view! { <th scope="col">{name.to_string()}</th> }).collect_view();
         let rows = spec.users.keys().map(|user| {
@@ -30,19 +31,19 @@ pub fn matrix(cluster: Signal<Cluster>) -> AnyView {
         };
         card("access", "Who can do what", lead, table)
     };
-    drawn.into_any()
+    drawn.drawn()
 }
 
 fn cell(user: &RoleName, database: &DatabaseName, access: Access) -> AnyView {
     let look = match access {
-        Access::Owner => view! { <span class="st" data-s="busy">{icon("crown")}"Owner"</span> }.into_any(),
-        Access::Admin => view! { <span class="st" data-s="busy">{icon("edit")}"Admin"</span> }.into_any(),
-        Access::Read => view! { <span class="st" data-s="idle">{icon("eye")}"Read"</span> }.into_any(),
-        Access::None => view! { <span class="faint">"none"</span> }.into_any(),
+        Access::Owner => view! { <span class="st" data-s="busy">{icon("crown")}"Owner"</span> }.drawn(),
+        Access::Admin => view! { <span class="st" data-s="busy">{icon("edit")}"Admin"</span> }.drawn(),
+        Access::Read => view! { <span class="st" data-s="idle">{icon("eye")}"Read"</span> }.drawn(),
+        Access::None => view! { <span class="faint">"none"</span> }.drawn(),
     };
     if !may(Action::Operate) {
-        return view! { <td>{look}</td> }.into_any();
+        return view! { <td>{look}</td> }.drawn();
     }
     let label = format!("{user} on {database}: {}. Change", access.title());
-    view! { <td><a class="btn ghost small" href=dialog_path(&format!("edit-user-{user}")) aria-label=label>{look}</a></td> }.into_any()
+    view! { <td><a class="btn ghost small" href=dialog_path(&format!("edit-user-{user}")) aria-label=label>{look}</a></td> }.drawn()
 }

@@ -1,6 +1,7 @@
 //! The users: table, and the dialogs to add, change and remove one and to set a password.
 
 use super::{by_hand, item};
+use crate::view::Drawn;
 use crate::{
     api::{
         post::Post,
@@ -35,7 +36,7 @@ pub fn table(cluster: Signal<Cluster>) -> AnyView {
                 <tbody>{own}{foreign.collect_view()}</tbody>
             </table></div>
         }
-        .into_any()
+        .drawn()
     };
     card("users", "Users", count, body)
 }
@@ -65,7 +66,7 @@ fn row(cluster: &Cluster, name: &RoleName, user: &User) -> AnyView {
             <td class="n">{actions}</td>
         </tr>
     }
-    .into_any()
+    .drawn()
 }
 
 /// The dialog that the address asks for, if it is about a user.
@@ -90,9 +91,9 @@ pub fn dialogs(cluster: Signal<Cluster>) -> AnyView {
         if let Some((name, _)) = named("remove-user-") {
             return remove(cluster, wanted.clone(), &name);
         }
-        ().into_any()
+        ().drawn()
     };
-    drawn.into_any()
+    drawn.drawn()
 }
 
 fn add(cluster: Signal<Cluster>) -> AnyView {
@@ -112,7 +113,7 @@ fn add(cluster: Signal<Cluster>) -> AnyView {
         action: Action::Operate,
         post,
         hidden,
-        body: body.into_any(),
+        body: body.drawn(),
         fields,
         button: ("btn primary", "plus", "Create user"),
     })
@@ -134,7 +135,7 @@ fn edit(cluster: Signal<Cluster>, id: String, name: &RoleName, user: &User) -> A
         action: Action::Operate,
         post,
         hidden,
-        body: body.into_any(),
+        body: body.drawn(),
         fields,
         button: ("btn primary", "check", "Save rights"),
     })
@@ -144,7 +145,7 @@ fn edit(cluster: Signal<Cluster>, id: String, name: &RoleName, user: &User) -> A
 fn access(cluster: Signal<Cluster>, post: Post, user: Option<&RoleName>) -> AnyView {
     let cluster = cluster.read_untracked();
     if cluster.spec.databases.is_empty() {
-        return ().into_any();
+        return ().drawn();
     }
     let rows = cluster.spec.databases.iter().map(|(database, wish)| {
         let name = format!("access[{database}]");
@@ -166,7 +167,7 @@ fn access(cluster: Signal<Cluster>, post: Post, user: Option<&RoleName>) -> AnyV
             {error}
         </fieldset>
     }
-    .into_any()
+    .drawn()
 }
 
 fn rotate(cluster: Signal<Cluster>, id: String, name: &RoleName) -> AnyView {
@@ -182,7 +183,7 @@ fn rotate(cluster: Signal<Cluster>, id: String, name: &RoleName) -> AnyView {
         action: Action::Operate,
         post,
         hidden,
-        body: body.into_any(),
+        body: body.drawn(),
         fields: &["password"],
         button: ("btn primary", "key", "Set a new password"),
     })
@@ -208,7 +209,7 @@ fn remove(cluster: Signal<Cluster>, id: String, name: &RoleName) -> AnyView {
         action: Action::Configure,
         post,
         hidden,
-        body: body.into_any(),
+        body: body.drawn(),
         fields: &[],
         button: ("btn danger primary", "trash", "Remove user"),
     })

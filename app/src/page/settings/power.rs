@@ -1,5 +1,6 @@
 //! Which instance is the primary, restart, pause, and the end. Each opens a dialog that says what it costs.
 
+use crate::view::Drawn;
 use crate::{
     component::{basic, dialog_path, icon, topology::model},
     frame::may,
@@ -61,10 +62,10 @@ pub fn danger(cluster: Signal<Cluster>, offer: &Offer) -> AnyView {
             </li></ul>
         </section>
     }
-    .into_any()
+    .drawn()
 }
 
 fn row(title: &'static str, text: String, enabled: bool, (id, symbol, label): (&'static str, &'static str, &'static str)) -> AnyView {
     let button = (enabled && may(Action::Operate)).then(|| view! { <a class="btn" href=dialog_path(id)>{icon(symbol)}{label}</a> });
-    view! { <li><div><b>{title}</b><p class="hint">{text}</p></div>{button}</li> }.into_any()
+    view! { <li><div><b>{title}</b><p class="hint">{text}</p></div>{button}</li> }.drawn()
 }

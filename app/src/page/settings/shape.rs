@@ -1,6 +1,7 @@
 //! Size and scale: preset, override, instances, storage, quorum.
 
 use super::{review::review_dialog, review_button};
+use crate::view::Drawn;
 use crate::{
     api::{form::Form as Typed, post::Post, settings::Reshape},
     component::{Choice, Field, basic, choice},
@@ -69,7 +70,7 @@ fn fields(cluster: Signal<Cluster>, form: Typed, offer: &Offer) -> AnyView {
         </div>
         <footer><span>"Nothing changes before you have seen what it costs."</span>{review_button()}</footer>
     }
-    .into_any()
+    .drawn()
 }
 
 fn dialog(cluster: Signal<Cluster>, draft: Memo<Option<Shape>>) -> AnyView {
@@ -86,5 +87,5 @@ fn dialog(cluster: Signal<Cluster>, draft: Memo<Option<Shape>>) -> AnyView {
         let rows = draft.entries().map(|(name, text)| (format!("shape[{name}]"), text)).to_vec();
         Some(review_dialog(DIALOG, &review, post, seen(cluster, post), rows))
     };
-    drawn.into_any()
+    drawn.drawn()
 }

@@ -114,7 +114,7 @@ fn endpoints(cluster: &Cluster, namespace: &str, outside: Option<&str>) -> Vec<E
         all.push(service(EndpointKind::Ro, "ro"));
     }
     if let Some(host) = outside {
-        all.push(Endpoint { kind: EndpointKind::Rw, name: build::external(cluster), host: host.to_owned(), port: PORT });
+        all.push(Endpoint { kind: EndpointKind::External, name: build::external(cluster), host: host.to_owned(), port: PORT });
     }
     all
 }
@@ -148,7 +148,9 @@ fn item(generation: i64, status: &crd::Applied, password_version: u32) -> Item {
 
 /// What the operator says of an object whose turn has not come.
 fn is_passing(message: &str) -> bool {
-    let waits = ["waiting for the cluster", "cluster is not ready", "cluster resource has been deleted", "is a replica", "not found", "does not exist"];
+    // The operator gives its instances the right to read a new Secret some seconds after it was made.
+    let waits =
+        ["waiting for the cluster", "cluster is not ready", "cluster resource has been deleted", "is a replica", "not found", "does not exist", "is forbidden"];
     message.is_empty() || waits.iter().any(|part| message.to_lowercase().contains(part))
 }
 
