@@ -141,6 +141,8 @@ pub enum EndpointKind {
     Ro,
     /// One instance.
     Instance,
+    /// The primary, wherever it is, for clients outside of the place.
+    External,
 }
 
 /// An address for clients.

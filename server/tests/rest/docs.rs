@@ -79,7 +79,7 @@ async fn every_route_is_described_and_every_description_is_a_route() {
         }
     }
     let described = document["paths"].as_object().unwrap().len();
-    assert_eq!(described, paths().count() * PREFIXES.len() + 3);
+    assert_eq!(described, paths().count() * PREFIXES.len() + 5);
 }
 
 #[tokio::test]

@@ -79,7 +79,7 @@ fn schemas() -> Value {
         ),
         ("RestoreFrom", json!({ "type": "null" })),
         ("Roles", closed(json!({ "admin": { "type": "array", "items": text() }, "readonly": { "type": "array", "items": text() } }))),
-        ("Endpoint", closed(json!({ "kind": { "enum": ["rw", "ro", "instance"] }, "name": text(), "host": text(), "port": int(1, 65_535) }))),
+        ("Endpoint", closed(json!({ "kind": { "enum": ["rw", "ro", "instance", "external"] }, "name": text(), "host": text(), "port": int(1, 65_535) }))),
         (
             "Node",
             closed(json!({
@@ -104,6 +104,38 @@ fn schemas() -> Value {
             closed(
                 json!({ "id": { "type": "integer" }, "at": time, "kind": { "enum": ["good", "asked", "warning", "failed"] }, "title": text(), "text": text(), "actor": nullable("string") }),
             ),
+        ),
+        (
+            "Access",
+            closed(json!({
+                "ca": { "type": ["string", "null"], "description": "The certificate authority of its instances, PEM; null: not known yet." },
+                "commands": { "type": "array", "items": { "type": "array", "items": text() }, "description": "What for, and the command." },
+            })),
+        ),
+        (
+            "Place",
+            json!({
+                "type": "object",
+                "properties": {
+                    "name": text(),
+                    "region": text(),
+                    "engine": text(),
+                    "reachable": { "type": "boolean" },
+                    "reason": nullable("string"),
+                    "checked_at": { "type": ["string", "null"], "format": "date-time" },
+                    "versions": { "type": "array", "items": text() },
+                    "topologies": { "type": "array", "items": text() },
+                    "max_instances": { "type": "integer" },
+                    "storage_classes": { "type": "array", "items": text() },
+                    "switchover": { "type": "boolean" },
+                    "pause": { "type": "boolean" },
+                    "restart": { "type": "boolean" },
+                    "external": { "type": "boolean" },
+                    "facts": { "type": "object", "additionalProperties": text() },
+                    "findings": { "type": "array", "items": closed(json!({ "serious": { "type": "boolean" }, "message": text(), "remedy": text() })) },
+                    "remarks": { "type": "array", "items": text(), "description": "What differs there from other places." },
+                },
+            }),
         ),
         (
             "Applied",

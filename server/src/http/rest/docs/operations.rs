@@ -62,6 +62,8 @@ const OPERATIONS: &[Operation] = &[
     of("get", "/instances/{uuid}/manifest", "The Postgres resource of an instance", Takes::Nothing, Answers::Yaml, LOOK),
     of("put", "/instances/{uuid}/manifest", "Apply a Postgres resource to this instance", Takes::Yaml, Answers::Applied, MAKE),
     of("get", "/instances/{uuid}/events", "What happened, newest first", Takes::Limit, Answers::List("Event"), LOOK),
+    of("get", "/instances/{uuid}/access", "How clients reach an instance beyond its addresses", Takes::Nothing, Answers::One("Access"), LOOK),
+    of("get", "/instances/{uuid}/objects", "What is applied where an instance runs, without secrets", Takes::Nothing, Answers::Yaml, LOOK),
     of("put", "/manifest", "Apply a Postgres resource to the instance of its name, which is made if there is none", Takes::Yaml, Answers::Applied, MAKE),
     of("get", "/versions", "List PostgreSQL versions", Takes::List(field::VERSION), Answers::Versions, LOOK),
     of("get", "/versions/{uuid}", "Show a PostgreSQL version", Takes::Nothing, Answers::One("Version"), LOOK),
@@ -75,6 +77,19 @@ pub fn paths() -> Value {
             let methods = paths.entry(address).or_insert_with(|| json!({}));
             methods[operation.method] = describe(operation);
         }
+    }
+    let place = reference("Place");
+    for (path, about, schema) in [
+        ("/v1/places", "Where instances can be created, and what can be had there", json!({ "type": "array", "items": place })),
+        ("/v1/places/{name}", "One of these places", place.clone()),
+    ] {
+        let parameters: Vec<_> =
+            path.contains('{').then(|| json!({ "name": "name", "in": "path", "required": true, "schema": { "type": "string" } })).into_iter().collect();
+        let mut responses = json!({ "200": { "description": about, "content": { "application/json": { "schema": schema } } } });
+        for code in ["401", "404"] {
+            responses[code] = json!({ "$ref": format!("#/components/responses/E{code}") });
+        }
+        paths.insert(path.into(), json!({ "get": { "summary": about, "parameters": parameters, "responses": responses } }));
     }
     for (path, about, kind) in [
         ("/v1/openapi.json", "This document", "application/json"),
