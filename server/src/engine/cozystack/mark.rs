@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const USERS: &str = "howdah.dev/users";
 const DATABASES: &str = "howdah.dev/databases";
-const WRITTEN: &str = "howdah.dev/written";
+/// The annotation that dates the last write.
+pub const WRITTEN: &str = "howdah.dev/written";
 
 /// What is remembered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
