@@ -14,6 +14,7 @@ use futures::stream::BoxStream;
 use sqlx::postgres::PgConnectOptions;
 use std::{collections::BTreeMap, time::Duration};
 
+pub mod kube;
 pub mod local;
 
 /// The reconciler has two reactions to a failed call.

@@ -56,7 +56,8 @@ pub fn is_silence(error: &kube::Error) -> bool {
 fn answered(what: &str, status: &Status) -> Failure {
     let message = status.message.trim_end_matches('.');
     let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
-    let fields: Vec<_> = causes.iter().filter(|cause| cause.reason == "FieldManagerConflict").map(|cause| (manager(&cause.message), cause.field.clone())).collect();
+    let fields: Vec<_> =
+        causes.iter().filter(|cause| cause.reason == "FieldManagerConflict").map(|cause| (manager(&cause.message), cause.field.clone())).collect();
     if !fields.is_empty() {
         return Failure::Owned(fields);
     }
@@ -67,7 +68,9 @@ fn answered(what: &str, status: &Status) -> Failure {
             blocked("QuotaExceeded", format!("The namespace's quota does not allow it: {message}. Ask for less, or have the quota raised."))
         }
         (403, _) if message.contains("being terminated") => Failure::Retry(format!("{what}: {message}")),
-        (403, _) => blocked("Forbidden", format!("The portal may not do this: {message}. Give its service account the rights that the page of the place lists.")),
+        (403, _) => {
+            blocked("Forbidden", format!("The portal may not do this: {message}. Give its service account the rights that the page of the place lists."))
+        }
         (401, _) => Failure::Retry(format!("{what}: the API server refuses the portal's credentials ({message}). Renew the kubeconfig or the service account")),
         (404, reason::NOT_FOUND) if status.details.as_ref().is_some_and(|d| d.kind == "namespaces") => {
             blocked("NamespaceMissing", format!("{message}. Create it, or let the portal create namespaces."))
@@ -129,7 +132,14 @@ mod tests {
             message: "conflict with \"kubectl-edit\" using postgresql.cnpg.io/v1".into(),
             field: ".spec.instances".into(),
         };
-        let details = StatusDetails { name: "orders".into(), group: String::new(), kind: "clusters".into(), uid: String::new(), causes: vec![cause], retry_after_seconds: 0 };
+        let details = StatusDetails {
+            name: "orders".into(),
+            group: String::new(),
+            kind: "clusters".into(),
+            uid: String::new(),
+            causes: vec![cause],
+            retry_after_seconds: 0,
+        };
         let error = kube::Error::Api(Status::failure("Apply failed with 1 conflict", "Conflict").with_code(409).with_details(details).boxed());
         let Failure::Owned(fields) = told("applying", &error) else { panic!("{error:?}") };
         assert_eq!(fields, [("kubectl-edit".into(), ".spec.instances".into())]);
@@ -138,7 +148,14 @@ mod tests {
 
     #[test]
     fn only_an_answer_about_the_object_proves_that_it_is_gone() {
-        let details = |name: &str| StatusDetails { name: name.into(), group: String::new(), kind: String::new(), uid: String::new(), causes: vec![], retry_after_seconds: 0 };
+        let details = |name: &str| StatusDetails {
+            name: name.into(),
+            group: String::new(),
+            kind: String::new(),
+            uid: String::new(),
+            causes: vec![],
+            retry_after_seconds: 0,
+        };
         let gone = |name: &str| kube::Error::Api(Status::failure("", reason::NOT_FOUND).with_code(404).with_details(details(name)).boxed());
         assert!(proves_absence(&gone("orders"), "orders"));
         assert!(!proves_absence(&gone(""), "orders"));

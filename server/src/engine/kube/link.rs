@@ -77,7 +77,8 @@ impl Link {
 pub(super) async fn connect(address: &Address) -> Result<Client, String> {
     let mut config = match &address.kubeconfig {
         Some(path) => {
-            let file = Kubeconfig::read_from(path).map_err(|error| format!("The kubeconfig {} cannot be used: {}. Correct it.", path.display(), chain(&error)))?;
+            let file =
+                Kubeconfig::read_from(path).map_err(|error| format!("The kubeconfig {} cannot be used: {}. Correct it.", path.display(), chain(&error)))?;
             let options = KubeConfigOptions { context: address.context.clone(), ..KubeConfigOptions::default() };
             let read = Config::from_custom_kubeconfig(file, &options).await;
             read.map_err(|error| format!("The kubeconfig {} cannot be used: {}. Correct it.", path.display(), chain(&error)))?

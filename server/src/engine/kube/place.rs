@@ -4,7 +4,7 @@ use super::{
     Target,
     failure::{Failure, is_silence, proves_absence, told},
     link::{Address, Link, Way},
-    object::{MANAGER, Kind, Object, Readable},
+    object::{Kind, MANAGER, Object, Readable},
     probe::Facts,
 };
 use domain::{Cluster, ClusterId, ProjectId, Timestamp};

@@ -1,0 +1,201 @@
+//! What a place has: version, kinds, catalogs, storage classes, rights. Every part that may be forbidden is asked for by itself: one refusal hides
+//! nothing else.
+
+use super::{
+    failure::{Failure, chain},
+    object::{Kind, Object, Readable},
+    place::Place,
+    rights,
+};
+use futures::future::join_all;
+use kube::Client;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, time::Duration};
+use tokio::time::timeout;
+
+/// Longest wait for one question of a probe.
+const QUESTION: Duration = Duration::from_secs(5);
+
+/// CloudNativePG's API group.
+pub const CNPG: &str = "postgresql.cnpg.io";
+/// The API group that Cozystack serves to tenants.
+pub const COZYSTACK: &str = "apps.cozystack.io";
+
+/// What was found at a place that answers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// Kubernetes' version, as in `v1.35.4`.
+    pub version: String,
+    /// API groups that are served.
+    pub groups: BTreeSet<String>,
+    /// Kinds of CloudNativePG, as in `DatabaseRole`.
+    pub cnpg: BTreeSet<String>,
+    /// Cluster-wide image catalogs.
+    pub catalogs: Vec<Catalog>,
+    /// Why catalogs could not be read.
+    pub no_catalogs: Option<String>,
+    /// Storage classes; none: may not be read.
+    pub classes: Option<Vec<Class>>,
+    /// Projects have namespaces of their own, and the portal may look at all of them.
+    pub wide: bool,
+    /// Whether the fixed namespace is there; none: there is no fixed one, or it may not be read.
+    pub namespace: Option<bool>,
+    /// Rights that are needed and missing, as in `create clusters.postgresql.cnpg.io`.
+    pub missing: Vec<String>,
+}
+
+impl Facts {
+    /// Whether a kind of CloudNativePG is served.
+    pub fn has_cnpg(&self, kind: &str) -> bool {
+        self.cnpg.contains(kind)
+    }
+
+    /// The class that volumes get when none is named.
+    pub fn default_class(&self) -> Option<&Class> {
+        self.classes.iter().flatten().find(|class| class.default)
+    }
+}
+
+/// A list of images by major version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Catalog {
+    /// Its name.
+    pub name: String,
+    /// Major version and image.
+    pub images: Vec<(u16, String)>,
+}
+
+/// A storage class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Class {
+    /// Its name.
+    pub name: String,
+    /// Taken when none is named.
+    pub default: bool,
+    /// Its volumes can be made larger.
+    pub grows: bool,
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct RawCatalog {
+    spec: RawImages,
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct RawImages {
+    images: Vec<RawImage>,
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct RawImage {
+    major: u16,
+    image: String,
+}
+
+impl Readable for RawCatalog {
+    const KIND: Kind = Kind { group: CNPG, version: "v1", kind: "ClusterImageCatalog", plural: "clusterimagecatalogs" };
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct RawClass {
+    allow_volume_expansion: bool,
+}
+
+impl Readable for RawClass {
+    const KIND: Kind = Kind { group: "storage.k8s.io", version: "v1", kind: "StorageClass", plural: "storageclasses" };
+}
+
+/// Looks at everything. An error is a sentence: the place does not answer, or refuses the credentials.
+pub(super) async fn probe(place: &Place, client: &Client) -> Result<Facts, String> {
+    let version = alive(client).await?;
+    let groups = asked(client.list_api_groups()).await?;
+    let groups: BTreeSet<String> = groups.groups.into_iter().map(|group| group.name).collect();
+    let mut facts = Facts { version, groups, ..Facts::default() };
+    if facts.groups.contains(CNPG) {
+        let kinds = asked(client.list_api_group_resources(&format!("{CNPG}/v1"))).await;
+        // A group that is there without its version: the CRDs are on their way in or out.
+        facts.cnpg = kinds.map(|list| list.resources.into_iter().filter(|r| !r.name.contains('/')).map(|r| r.kind).collect()).unwrap_or_default();
+        match place.list::<RawCatalog>(None, "").await {
+            Ok(all) => facts.catalogs = catalogs(all),
+            Err(failure) => facts.no_catalogs = Some(words(failure)),
+        }
+    }
+    facts.classes = place.list::<RawClass>(None, "").await.ok().map(|all| all.into_iter().map(class).collect());
+    let per_project = place.target().namespace.contains("{project}");
+    let fixed = (!per_project).then_some(place.target().namespace.as_str());
+    facts.wide = per_project && may(client, &rights::Right::new(CNPG, "clusters", "", "list"), None).await.unwrap_or(false);
+    if let Some(namespace) = fixed {
+        facts.namespace = place.get_raw(&Kind::core("Namespace", "namespaces"), None, namespace).await.ok().map(|found| found.is_some());
+    }
+    facts.missing = missing(client, &facts, fixed).await;
+    Ok(facts)
+}
+
+/// Whether it answers at all; its version.
+pub(super) async fn alive(client: &Client) -> Result<String, String> {
+    Ok(asked(client.apiserver_version()).await?.git_version)
+}
+
+async fn asked<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, String> {
+    match timeout(QUESTION, call).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(kube::Error::Api(status))) if status.code == 401 => {
+            Err("The API server refuses the portal's credentials: they are wrong or have expired. Renew the kubeconfig.".into())
+        }
+        Ok(Err(error)) => Err(format!("The API server does not answer: {}. Clusters there go on; the portal tries again by itself.", chain(&error))),
+        Err(_) => Err("The API server does not answer within 5 s. Clusters there go on; the portal tries again by itself.".into()),
+    }
+}
+
+fn catalogs(all: Vec<Object<RawCatalog>>) -> Vec<Catalog> {
+    let one =
+        |object: Object<RawCatalog>| Catalog { name: object.meta.name, images: object.body.spec.images.into_iter().map(|i| (i.major, i.image)).collect() };
+    let mut catalogs: Vec<_> = all.into_iter().map(one).collect();
+    catalogs.sort_by(|a, b| a.name.cmp(&b.name));
+    catalogs
+}
+
+fn class(object: Object<RawClass>) -> Class {
+    let default = object.meta.annotation("storageclass.kubernetes.io/is-default-class") == Some("true");
+    Class { name: object.meta.name, default, grows: object.body.allow_volume_expansion }
+}
+
+fn words(failure: Failure) -> String {
+    match failure {
+        Failure::Blocked(reason) => reason.message,
+        Failure::Down(why) | Failure::Retry(why) | Failure::Stale(why) => why,
+        Failure::Owned(_) => String::new(),
+    }
+}
+
+async fn missing(client: &Client, facts: &Facts, namespace: Option<&str>) -> Vec<String> {
+    let needed: Vec<_> = rights::needed(facts).collect();
+    let answers = join_all(needed.iter().map(|right| may(client, right, if right.cluster_wide { None } else { namespace }))).await;
+    // What could not be asked is not called missing.
+    needed.iter().zip(answers).filter(|(_, answer)| *answer == Some(false)).map(|(right, _)| right.to_string()).collect()
+}
+
+/// Whether we have a right; none: that could not be asked.
+async fn may(client: &Client, right: &rights::Right, namespace: Option<&str>) -> Option<bool> {
+    let mut attributes = json!({ "group": right.group, "resource": right.resource, "verb": right.verb });
+    if !right.subresource.is_empty() {
+        attributes["subresource"] = right.subresource.into();
+    }
+    if let Some(namespace) = namespace {
+        attributes["namespace"] = namespace.into();
+    }
+    let review = json!({ "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": { "resourceAttributes": attributes } });
+    let request = http_post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &review)?;
+    let answer: Value = asked(client.request(request)).await.ok()?;
+    answer["status"]["allowed"].as_bool()
+}
+
+fn http_post(path: &str, body: &Value) -> Option<axum::http::Request<Vec<u8>>> {
+    let body = serde_json::to_vec(body).ok()?;
+    axum::http::Request::post(path).header("content-type", "application/json").body(body).ok()
+}

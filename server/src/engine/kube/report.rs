@@ -1,0 +1,80 @@
+//! What is said about a place: from its last look to words, for every engine that works there.
+
+use super::{
+    place::Place,
+    probe::{CNPG, COZYSTACK, Facts},
+};
+use domain::{
+    offer::Offer,
+    place::{Finding, Report},
+};
+
+impl Place {
+    /// What holds for the place whatever engine works there; `engine` is its name for people.
+    pub fn report(&self, engine: &str) -> Report {
+        let checked = self.checked();
+        let reachable = match (&checked.down, &checked.facts) {
+            (Some(why), _) => Err(why.clone()),
+            (None, Some(_)) => Ok(()),
+            (None, None) => Err("The API server was not reached yet; it is being tried.".into()),
+        };
+        let (facts, findings) = checked.facts.as_ref().map_or_else(Default::default, |facts| (self.words(facts), self.findings(facts)));
+        Report { engine: engine.into(), reachable, checked_at: checked.at, facts, findings }
+    }
+
+    fn words(&self, facts: &Facts) -> Vec<(String, String)> {
+        let mut all = vec![("Kubernetes".to_owned(), facts.version.clone()), ("Namespace".to_owned(), self.target().namespace.clone())];
+        if let Some(classes) = &facts.classes {
+            let one = |class: &super::probe::Class| match (class.default, class.grows) {
+                (true, true) => format!("{} (default)", class.name),
+                (true, false) => format!("{} (default, volumes cannot grow)", class.name),
+                (false, true) => class.name.clone(),
+                (false, false) => format!("{} (volumes cannot grow)", class.name),
+            };
+            all.push(("Storage classes".into(), classes.iter().map(one).collect::<Vec<_>>().join(", ")));
+        }
+        all
+    }
+
+    fn findings(&self, facts: &Facts) -> Vec<Finding> {
+        let mut all = Vec::new();
+        let mut add = |serious, message: String, remedy: String| all.push(Finding { serious, message, remedy });
+        if !facts.groups.contains(CNPG) && !facts.groups.contains(COZYSTACK) {
+            let remedy = "Install CloudNativePG: https://cloudnative-pg.io/docs/current/installation_upgrade";
+            add(true, "Neither CloudNativePG nor Cozystack is installed there.".into(), remedy.into());
+        }
+        if facts.namespace == Some(false) {
+            let name = &self.target().namespace;
+            add(true, format!("The namespace {name} does not exist."), format!("kubectl create namespace {name}"));
+        }
+        if !facts.missing.is_empty() {
+            let remedy = "Give the portal's account the role from the Helm chart, or these rights in a role of your own.";
+            add(true, format!("The portal lacks rights there: {}.", facts.missing.join(", ")), remedy.into());
+        }
+        if facts.classes.as_ref().is_some_and(|_| facts.default_class().is_none()) {
+            let remedy = "Choose a class for each cluster, or annotate one: storageclass.kubernetes.io/is-default-class: \"true\".";
+            add(false, "No storage class is the default one.".into(), remedy.into());
+        }
+        all
+    }
+}
+
+/// What a place offers that was never reached.
+pub(super) fn nothing() -> Offer {
+    let unknown = || Err("Not known yet: the place was not reached.".to_owned());
+    Offer {
+        releases: Vec::new(),
+        topologies: Vec::new(),
+        max_instances: 0,
+        switchover: false,
+        pause: false,
+        restart: false,
+        durable: unknown(),
+        external: unknown(),
+        limits: unknown(),
+        storage: unknown(),
+        storage_classes: Vec::new(),
+        ca: None,
+        remarks: Vec::new(),
+    }
+}
