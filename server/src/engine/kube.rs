@@ -1,7 +1,7 @@
 //! A place on Kubernetes: one API server, spoken to by whichever engine fits what it has. Opening one never waits, and never fails: what is wrong with a
 //! place is told by its report, and tried again by itself.
 
-use super::{Engine, EngineError, Sql, Verifiers};
+use super::{Engine, EngineError, Sql, Verifiers, cozystack::Cozystack};
 use async_trait::async_trait;
 use domain::{
     Cluster, ClusterId, PlaceName,
@@ -32,6 +32,7 @@ pub mod probe;
 mod report;
 pub mod rights;
 pub mod watch;
+pub mod yaml;
 
 /// Which engine works at a place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -96,7 +97,8 @@ impl Kube {
 
     fn choose(&self, choice: Choice) {
         let engine: Option<Arc<dyn Engine>> = match choice {
-            Choice::Auto | Choice::Cnpg | Choice::Cozystack => None,
+            Choice::Cozystack => Some(Cozystack::open(self.place.clone())),
+            Choice::Auto | Choice::Cnpg => None,
         };
         info!(place = self.place.name(), ?choice, "engine");
         *self.driver.write().unwrap_or_else(PoisonError::into_inner) = engine.map(|engine| (choice, engine));

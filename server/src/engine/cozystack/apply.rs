@@ -183,7 +183,9 @@ fn names(change: &Value) -> Vec<String> {
 /// What is there without an object.
 pub fn left_behind(world: &World) -> Option<String> {
     let pod = world.pods.first().map(|pod: &Object<Pod>| format!("The pod {}", pod.meta.name));
-    pod.or_else(|| world.workloads.first().map(|workload| format!("The volume or pod {}", workload.meta.name.trim_start_matches("pvc-").trim_start_matches("pod-"))))
+    pod.or_else(|| {
+        world.workloads.first().map(|workload| format!("The volume or pod {}", workload.meta.name.trim_start_matches("pvc-").trim_start_matches("pod-")))
+    })
 }
 
 /// Reads everything that a tenant may read of a cluster.

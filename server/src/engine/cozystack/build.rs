@@ -19,7 +19,10 @@ use super::{
 use crate::{
     engine::{
         Verifiers,
-        kube::object::{OWNER, Object, Readable},
+        kube::{
+            object::{OWNER, Object, Readable},
+            yaml,
+        },
     },
     secret::Verifier,
 };
@@ -74,6 +77,11 @@ pub fn shown(cluster: &Cluster, namespace: &str, chart: &Chart) -> Value {
         "metadata": {"name": cluster.name.as_str(), "namespace": namespace, "labels": {(OWNER): cluster.id.to_string()}},
         "spec": super::patch::whole(&spec.into()),
     })
+}
+
+/// The same as YAML.
+pub fn yaml(cluster: &Cluster, namespace: &str, chart: &Chart) -> String {
+    yaml::documents(&[shown(cluster, namespace, chart)])
 }
 
 /// Everything but users and databases.

@@ -36,7 +36,8 @@ impl Chart {
             Some(values.pointer(path)?.as_array()?.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect())
         };
         let versions = values.get("version").map(|_| words("/version/enum"));
-        let majors = versions.map(|known| Major::ALL.into_iter().filter(|major| known.as_ref().is_none_or(|known| known.contains(&major.to_string()))).collect());
+        let majors =
+            versions.map(|known| Major::ALL.into_iter().filter(|major| known.as_ref().is_none_or(|known| known.contains(&major.to_string()))).collect());
         Some(Self { majors, presets: words("/resourcesPreset/enum").unwrap_or_default() })
     }
 

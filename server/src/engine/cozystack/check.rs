@@ -1,11 +1,7 @@
 //! What would fail late, silently or for good, said before anything is written: the API takes everything, and a release that fails holds up every later
 //! change for minutes. Pure.
 
-use super::{
-    chart::Chart,
-    crd::Postgres,
-    mark::Mark,
-};
+use super::{chart::Chart, crd::Postgres, mark::Mark};
 use crate::engine::kube::object::Object;
 use domain::{
     Cluster,
@@ -32,14 +28,20 @@ pub fn refusal(cluster: &Cluster, chart: &Chart, classes: &[String], there: Opti
         return Some(Reason::new("CannotPause", "Cozystack has no way to stop a cluster and keep its data. Resume it, or delete it."));
     }
     if spec.quorum.durability == Durability::Required {
-        return Some(Reason::new("CannotWait", "On Cozystack writes never wait for replicas that are missing. Ask for self-healing synchronous replication instead."));
+        return Some(Reason::new(
+            "CannotWait",
+            "On Cozystack writes never wait for replicas that are missing. Ask for self-healing synchronous replication instead.",
+        ));
     }
     if !chart.offered().contains(&spec.version) {
         let offered: Vec<_> = chart.offered().iter().map(Major::to_string).collect();
         return Some(Reason::new("VersionNotOffered", format!("PostgreSQL {} cannot be had here; on offer: {}.", spec.version, offered.join(", "))));
     }
     if !spec.storage_class.is_empty() && !classes.is_empty() && !classes.contains(&spec.storage_class) && there.is_none() {
-        return Some(Reason::new("NoStorageClass", format!("The storage class {} does not exist here; there are: {}.", spec.storage_class, classes.join(", "))));
+        return Some(Reason::new(
+            "NoStorageClass",
+            format!("The storage class {} does not exist here; there are: {}.", spec.storage_class, classes.join(", ")),
+        ));
     }
     spec.users
         .keys()
@@ -64,14 +66,21 @@ fn user(name: &RoleName) -> Option<Reason> {
 
 fn database(name: &DatabaseName) -> Option<Reason> {
     let long = name.as_str().len() > DATABASE_MAX;
-    long.then(|| Reason::new("DatabaseNotPossible", format!("{name}: a database name has at most {DATABASE_MAX} characters here, because of its group roles. Choose a shorter one.")))
+    long.then(|| {
+        Reason::new(
+            "DatabaseNotPossible",
+            format!("{name}: a database name has at most {DATABASE_MAX} characters here, because of its group roles. Choose a shorter one."),
+        )
+    })
 }
 
 /// Quotes are added where a name needs them; one that begins with a digit or a hyphen is no name anyway.
 fn extension(name: &ExtensionName) -> Option<Reason> {
     let preloaded = ["pg_cron", "timescaledb", "citus"];
     let text = name.as_str();
-    preloaded.contains(&text).then(|| Reason::new("ExtensionNotPossible", format!("{name} needs a library that is loaded at start, which Cozystack does not allow.")))
+    preloaded
+        .contains(&text)
+        .then(|| Reason::new("ExtensionNotPossible", format!("{name} needs a library that is loaded at start, which Cozystack does not allow.")))
 }
 
 fn parameters(cluster: &Cluster, chart: &Chart) -> Option<Reason> {
@@ -142,7 +151,10 @@ fn grown(cluster: &Cluster, there: &Object<Postgres>) -> Option<Reason> {
     {
         return Some(Reason::new(
             "VersionRaised",
-            format!("Somebody raised the version to {version}: there is no way back to {}. Restore a backup into a new cluster, or delete this one.", cluster.spec.version),
+            format!(
+                "Somebody raised the version to {version}: there is no way back to {}. Restore a backup into a new cluster, or delete this one.",
+                cluster.spec.version
+            ),
         ));
     }
     None

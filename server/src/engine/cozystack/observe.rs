@@ -9,7 +9,7 @@ use super::{
     mark::Mark,
     release::{Landed, landed, release},
 };
-use crate::engine::kube::object::{Meta, Object};
+use crate::engine::kube::object::Object;
 use domain::{
     Cluster, Timestamp,
     observed::{Inside, Observed, Seen},
@@ -39,7 +39,9 @@ pub fn release_name(cluster: &Cluster) -> String {
 /// What is there.
 pub fn observed(cluster: &Cluster, namespace: &str, world: &World, now: Timestamp) -> Observed {
     let mut notes = Vec::new();
-    if let Some(waiting) = world.pods.iter().find(|pod| pod.meta.labels.get(JOB).is_some_and(|job| job.ends_with("-init-job")) && pod.body.status.phase == "Failed") {
+    if let Some(waiting) =
+        world.pods.iter().find(|pod| pod.meta.labels.get(JOB).is_some_and(|job| job.ends_with("-init-job")) && pod.body.status.phase == "Failed")
+    {
         let words = "The platform's job that makes users and databases failed and is tried again; why is in its log, which only an administrator may read";
         notes.extend(unfinished(world, now).then(|| Reason::new("InitJobFailed", format!("{words} (pod {}).", waiting.meta.name))));
     }
@@ -145,7 +147,9 @@ fn trouble(pod: &Object<Pod>) -> Option<String> {
         return Some(format!("There is no room for its pod: {}.", unplaced.message.trim_end_matches('.')));
     }
     let containers = status.init_container_statuses.iter().chain(&status.container_statuses);
-    let waiting = containers.filter_map(|container| container.state.waiting.as_ref()).find(|waiting| !["", "PodInitializing", "ContainerCreating"].contains(&waiting.reason.as_str()))?;
+    let waiting = containers
+        .filter_map(|container| container.state.waiting.as_ref())
+        .find(|waiting| !["", "PodInitializing", "ContainerCreating"].contains(&waiting.reason.as_str()))?;
     let message = waiting.message.trim_end_matches('.');
     Some(if message.is_empty() { format!("{}.", waiting.reason) } else { format!("{}: {message}.", waiting.reason) })
 }
@@ -194,9 +198,4 @@ fn fits(cluster: &Cluster, pod: &Object<Pod>) -> bool {
 fn volume(workload: &Object<Workload>) -> Option<Bytes> {
     let (_, size) = workload.body.status.resources.iter().find(|(name, _)| name.ends_with("/requests.storage"))?;
     size.as_str()?.parse().ok()
-}
-
-/// Whether a pod is on its way out.
-pub fn is_going(meta: &Meta) -> bool {
-    meta.deleting.is_some()
 }

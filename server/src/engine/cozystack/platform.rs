@@ -44,7 +44,8 @@ pub async fn look(place: &Place) -> Option<Known> {
     let namespace = place.namespace_of(ProjectId::DEFAULT);
     let chart = chart(&client).await;
     let classes = place.get::<Choices>(Some(&namespace), "storageclass").await.ok().flatten();
-    let classes: Vec<String> = classes.into_iter().flat_map(|choices| choices.body.spec.items).map(|choice| choice.value).filter(|name| !name.is_empty()).collect();
+    let classes: Vec<String> =
+        classes.into_iter().flat_map(|choices| choices.body.spec.items).map(|choice| choice.value).filter(|name| !name.is_empty()).collect();
     let mut findings: Vec<Finding> = Vec::new();
     if chart.is_none() {
         findings.push(Finding {
@@ -88,8 +89,7 @@ async fn missing(place: &Place, namespace: &str) -> Vec<String> {
 }
 
 async fn may(place: &Place, namespace: &str, kind: &Kind, verb: &str) -> Option<bool> {
-    const REVIEW: Kind =
-        Kind { group: "authorization.k8s.io", version: "v1", kind: "SelfSubjectAccessReview", plural: "selfsubjectaccessreviews" };
+    const REVIEW: Kind = Kind { group: "authorization.k8s.io", version: "v1", kind: "SelfSubjectAccessReview", plural: "selfsubjectaccessreviews" };
     let attributes = json!({"namespace": namespace, "group": kind.group, "resource": kind.plural, "verb": verb});
     let review = json!({"apiVersion": REVIEW.api_version(), "kind": REVIEW.kind, "metadata": {}, "spec": {"resourceAttributes": attributes}});
     let review = serde_json::from_value(review).ok()?;

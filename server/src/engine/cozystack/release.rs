@@ -78,7 +78,10 @@ pub fn unsafe_to_delete(release: &Release, written: Option<Written>, now: Timest
             Some(Reason::new("WaitsForRelease", format!("{words} ({}).", message.trim_end_matches('.'))))
         }
         Release::Done(_) | Release::Failed(_) => written.filter(|written| age(*written, now) < UNSAFE).map(|_| {
-            Reason::new("WaitsForRelease", format!("It was changed a moment ago; deleting waits {UNSAFE} s after the last change so that nothing is left behind."))
+            Reason::new(
+                "WaitsForRelease",
+                format!("It was changed a moment ago; deleting waits {UNSAFE} s after the last change so that nothing is left behind."),
+            )
         }),
     }
 }
