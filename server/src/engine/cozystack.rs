@@ -29,6 +29,8 @@ mod build;
 mod chart;
 mod check;
 mod crd;
+#[cfg(test)]
+mod laws;
 mod mark;
 mod observe;
 mod patch;

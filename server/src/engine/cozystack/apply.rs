@@ -100,7 +100,7 @@ async fn create(place: &Place, namespace: &str, cluster: &Cluster, world: &World
     if let Some(left) = left_behind(world) {
         return Ok(Progress::Blocked(Reason::new(
             "LeftBehind",
-            format!("{left} of an earlier cluster named {} is still there. Choose another name, or have an administrator delete it.", cluster.name),
+            format!("Of an earlier cluster named {}, {left} is still there. Choose another name, or have an administrator delete it.", cluster.name),
         )));
     }
     let mut body = whole(wish);
@@ -180,11 +180,12 @@ fn names(change: &Value) -> Vec<String> {
     if spec.is_empty() { of("metadata") } else { spec }
 }
 
-/// What is there without an object.
+/// What is there without an object. The finished pod of the job that makes users does not count: it stays for an hour, and holds nothing.
 pub fn left_behind(world: &World) -> Option<String> {
-    let pod = world.pods.first().map(|pod: &Object<Pod>| format!("The pod {}", pod.meta.name));
+    let pod = world.pods.iter().find(|pod| pod.meta.labels.contains_key("cnpg.io/cluster")).map(|pod| format!("the pod {}", pod.meta.name));
     pod.or_else(|| {
-        world.workloads.first().map(|workload| format!("The volume or pod {}", workload.meta.name.trim_start_matches("pvc-").trim_start_matches("pod-")))
+        let name = &world.workloads.first()?.meta.name;
+        Some(name.strip_prefix("pvc-").map_or_else(|| format!("the pod {}", name.trim_start_matches("pod-")), |volume| format!("the volume {volume}")))
     })
 }
 

@@ -45,6 +45,11 @@ pub fn observed(cluster: &Cluster, namespace: &str, world: &World, now: Timestam
         let words = "The platform's job that makes users and databases failed and is tried again; why is in its log, which only an administrator may read";
         notes.extend(unfinished(world, now).then(|| Reason::new("InitJobFailed", format!("{words} (pod {}).", waiting.meta.name))));
     }
+    let given = world.outside.as_ref().is_some_and(|service| !service.body.status.load_balancer.ingress.is_empty());
+    if cluster.spec.external && !given && world.object.is_some() && !unfinished(world, now) {
+        let words = "The platform has not given the cluster an address from outside yet. If none comes, it has no load balancer: ask its administrator";
+        notes.push(Reason::new("NoExternalAddress", format!("{words}.")));
+    }
     Observed { instances: Seen::Known(instances(cluster, world)), endpoints: endpoints(cluster, namespace, world), inside: inside(cluster, world, now), notes }
 }
 

@@ -72,7 +72,10 @@ pub fn landed(release: &Release, written: Option<Written>, now: Timestamp) -> La
 /// Why a deletion now could leave everything behind, invisible: every write takes the release's finalizer off until Cozystack looks at it again.
 pub fn unsafe_to_delete(release: &Release, written: Option<Written>, now: Timestamp) -> Option<Reason> {
     match release {
-        Release::Untouched => Some(Reason::new("Waiting", "Cozystack has not taken it up yet; it is deleted when it has.")),
+        // Nothing was made yet, so nothing could stay behind, unless it is being taken up this moment.
+        Release::Untouched => written
+            .filter(|written| age(*written, now) < OVERDUE)
+            .map(|_| Reason::new("Waiting", "Cozystack has not taken it up yet; deleting waits a moment for that.")),
         Release::Running(message) => {
             let words = "A release is under way, and deleting now could leave pods and volumes behind; it waits for its end, 10 minutes at most";
             Some(Reason::new("WaitsForRelease", format!("{words} ({}).", message.trim_end_matches('.'))))

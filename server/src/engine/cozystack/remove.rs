@@ -56,7 +56,7 @@ fn gone(cluster: &Cluster, namespace: &str, world: &World) -> Progress {
     let Some(left) = left_behind(world) else { return Progress::Settled };
     let going = world.pods.iter().any(|pod| pod.meta.deleting.is_some());
     if going {
-        return Progress::Working(Reason::new("Deleting", format!("{left} is still on its way out.")));
+        return Progress::Working(Reason::new("Deleting", format!("Its object is gone; {left} is on its way out.")));
     }
     let name = release_name(cluster);
     let help = format!("ask an administrator to run `kubectl delete cluster.postgresql.cnpg.io {name} -n {namespace}`");

@@ -11,55 +11,10 @@ use domain::{
 };
 
 /// Extensions of the images that the chart uses: PostgreSQL's own, and the three that CloudNativePG adds. One that is not installed fails a whole release.
-const EXTENSIONS: &[&str] = &[
-    "amcheck",
-    "autoinc",
-    "bloom",
-    "btree_gin",
-    "btree_gist",
-    "citext",
-    "cube",
-    "dblink",
-    "dict_int",
-    "dict_xsyn",
-    "earthdistance",
-    "file_fdw",
-    "fuzzystrmatch",
-    "hstore",
-    "insert_username",
-    "intagg",
-    "intarray",
-    "isn",
-    "lo",
-    "ltree",
-    "moddatetime",
-    "pageinspect",
-    "pg_buffercache",
-    "pg_freespacemap",
-    "pg_prewarm",
-    "pg_stat_statements",
-    "pg_surgery",
-    "pg_trgm",
-    "pg_visibility",
-    "pg_walinspect",
-    "pgaudit",
-    "pgcrypto",
-    "pgrowlocks",
-    "pgstattuple",
-    "plpgsql",
-    "postgres_fdw",
-    "refint",
-    "seg",
-    "sslinfo",
-    "tablefunc",
-    "tcn",
-    "tsm_system_rows",
-    "tsm_system_time",
-    "unaccent",
-    "uuid-ossp",
-    "vector",
-    "xml2",
-];
+const EXTENSIONS: &str = "amcheck autoinc bloom btree_gin btree_gist citext cube dblink dict_int dict_xsyn earthdistance file_fdw fuzzystrmatch hstore insert_username \
+    intagg intarray isn lo ltree moddatetime pageinspect pg_buffercache pg_freespacemap pg_prewarm pg_stat_statements pg_surgery pg_trgm \
+    pg_visibility pg_walinspect pgaudit pgcrypto pgrowlocks pgstattuple plpgsql postgres_fdw refint seg sslinfo tablefunc tcn tsm_system_rows \
+    tsm_system_time unaccent uuid-ossp vector xml2";
 
 /// What can be had.
 pub fn offer(platform: &Platform) -> Offer {
@@ -82,7 +37,7 @@ pub fn offer(platform: &Platform) -> Offer {
 
 /// The minor version is the platform's choice, and not for tenants to see beforehand.
 fn release(major: Major) -> Release {
-    let extensions = EXTENSIONS.iter().map(ToString::to_string).collect();
+    let extensions = EXTENSIONS.split_whitespace().map(str::to_owned).collect();
     Release { major, full: major.number().to_string(), image: "as Cozystack chooses".into(), extensions }
 }
 

@@ -1,6 +1,11 @@
 //! A look at a cluster, inside PostgreSQL included; every part of it within its time. What did not come about is unknown.
 
-use crate::{engine::EngineError, postgres::inside, reconcile::Context, store::credentials};
+use crate::{
+    engine::{EngineError, Sql},
+    postgres::inside,
+    reconcile::Context,
+    store::credentials,
+};
 use anyhow::anyhow;
 use domain::{
     Cluster,
@@ -19,7 +24,8 @@ pub(super) async fn look(context: &Context, cluster: &Cluster, inside: Option<In
         inside: Seen::Unknown("The cluster itself could not be seen.".into()),
         notes: Vec::new(),
     });
-    if cluster.deleted_at.is_none() && cluster.spec.power == Power::On {
+    let by_sql = context.engine.sql() != Sql::Nothing;
+    if by_sql && cluster.deleted_at.is_none() && cluster.spec.power == Power::On {
         seen.inside = match inside {
             Some(inside) => Seen::Known(inside),
             None => look_inside(context, cluster).await,
