@@ -15,6 +15,7 @@ pub mod databases;
 pub mod document;
 pub mod form;
 pub mod once;
+pub mod places;
 pub mod post;
 pub mod settings;
 pub mod users;

@@ -44,6 +44,8 @@ pub fn App() -> impl IntoView {
                 <ParentRoute path=link::ROOT view=Frame ssr=SsrMode::Async>
                     <Route path=link::ROOT view=page::clusters::Clusters/>
                     <Route path=link::CLUSTERS view=page::clusters::Clusters/>
+                    <Route path=link::PLACES view=page::places::Places/>
+                    <Route path=(link::PLACES, link::NAME) view=page::places::OnePlace/>
                     <Route path=(link::CLUSTERS, link::NEW) view=page::create::Create/>
                     <ParentRoute path=(link::CLUSTERS, link::NAME) view=page::cluster::ClusterPages>
                         <Route path=link::ROOT view=page::cluster::First/>

@@ -1,15 +1,17 @@
 //! Addresses of pages: the only place where a path is written.
 
-use domain::ClusterName;
+use domain::{ClusterName, PlaceName};
 use leptos_router::{ParamSegment, StaticSegment};
 
 /// `/`, and the first page of a cluster.
 pub const ROOT: StaticSegment<&str> = StaticSegment("");
 /// First segment of everything about clusters.
 pub const CLUSTERS: StaticSegment<&str> = StaticSegment("clusters");
+/// Where clusters can be created.
+pub const PLACES: StaticSegment<&str> = StaticSegment("places");
 /// The form for a new cluster. No cluster of this name can be opened by its address.
 pub const NEW: StaticSegment<&str> = StaticSegment("new");
-/// A cluster's name.
+/// The name of a cluster or a place.
 pub const NAME: ParamSegment = ParamSegment("name");
 /// Users and databases of a cluster.
 pub const DATA: StaticSegment<&str> = StaticSegment("data");
@@ -38,6 +40,10 @@ pub enum Link {
     Clusters,
     /// The form for a new cluster.
     Create,
+    /// All places.
+    Places,
+    /// One place.
+    Place(PlaceName),
     /// A cluster at a glance, or its first minutes.
     Overview(ClusterName),
     /// Its users and databases.
@@ -56,6 +62,8 @@ impl Link {
         match self {
             Self::Clusters => format!("/{}", CLUSTERS.0),
             Self::Create => format!("/{}/{}", CLUSTERS.0, NEW.0),
+            Self::Places => format!("/{}", PLACES.0),
+            Self::Place(name) => format!("/{}/{name}", PLACES.0),
             Self::Overview(name) => format!("/{}/{name}", CLUSTERS.0),
             Self::Data(name) => format!("/{}/{name}/{}", CLUSTERS.0, DATA.0),
             Self::Yaml(name) => format!("/{}/{name}/{}", CLUSTERS.0, YAML.0),
@@ -70,6 +78,8 @@ impl Link {
         match parts[..] {
             [] => Some(Self::Clusters),
             [first] if first == CLUSTERS.0 => Some(Self::Clusters),
+            [first] if first == PLACES.0 => Some(Self::Places),
+            [first, name] if first == PLACES.0 => name.parse().ok().map(Self::Place),
             [first] if first == SIGN_IN.0 => Some(Self::SignIn),
             [first, second] if first == CLUSTERS.0 && second == NEW.0 => Some(Self::Create),
             [first, name, ref rest @ ..] if first == CLUSTERS.0 => {
@@ -89,7 +99,7 @@ impl Link {
     /// The cluster that the page is about.
     pub fn cluster(&self) -> Option<&ClusterName> {
         match self {
-            Self::Clusters | Self::Create | Self::SignIn => None,
+            Self::Clusters | Self::Create | Self::Places | Self::Place(_) | Self::SignIn => None,
             Self::Overview(name) | Self::Data(name) | Self::Yaml(name) | Self::Settings(name) => Some(name),
         }
     }
@@ -99,6 +109,8 @@ impl Link {
         match self {
             Self::Clusters => "Clusters",
             Self::Create => "Create cluster",
+            Self::Places => "Places",
+            Self::Place(_) => "Place",
             Self::Overview(_) => "Overview",
             Self::Data(_) => "Users and databases",
             Self::Yaml(_) => "YAML",
@@ -112,6 +124,7 @@ impl Link {
         match self {
             Self::Clusters => "db",
             Self::Create => "plus",
+            Self::Places | Self::Place(_) => "globe",
             Self::Overview(_) => "server",
             Self::Data(_) => "users",
             Self::Yaml(_) => "yaml",
@@ -138,7 +151,7 @@ mod tests {
     #[test]
     fn every_page_is_found_at_its_own_path() {
         let name: ClusterName = "orders".parse().expect("a name");
-        let pages = [Link::Clusters, Link::Create, Link::SignIn].into_iter().chain(Link::tabs(&name));
+        let pages = [Link::Clusters, Link::Create, Link::Places, Link::Place(PlaceName::local()), Link::SignIn].into_iter().chain(Link::tabs(&name));
         for page in pages {
             assert_eq!(Link::at(&page.path()), Some(page));
         }

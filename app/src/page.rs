@@ -12,6 +12,7 @@ pub mod create;
 pub mod creating;
 pub mod data;
 pub mod overview;
+pub mod places;
 pub mod settings;
 pub mod sign_in;
 pub mod yaml;

@@ -205,6 +205,12 @@ pub mod kinds {
     pub const QUORUM: &str = "QuorumMet";
 }
 
+/// Codes of reasons on which pages offer an act.
+pub mod reasons {
+    /// Somebody else manages fields that the portal sets: they can be taken over.
+    pub const MANAGED_BY_OTHERS: &str = "ManagedByOthers";
+}
+
 impl Status {
     /// The condition of that kind.
     pub fn condition(&self, kind: &str) -> Option<&Condition> {

@@ -10,6 +10,7 @@ mod apply;
 mod client;
 mod get;
 mod output;
+mod places;
 mod psql;
 
 const EXAMPLES: &str = "\
@@ -25,7 +26,7 @@ Examples:
 
 Exit codes: 0 done, 1 refused, 2 wrong usage, 3 not found, 4 the portal cannot be reached.";
 
-/// PostgreSQL clusters on this machine, from the browser or from here.
+/// PostgreSQL clusters on this machine and on Kubernetes, from the browser or from here.
 #[derive(Debug, Parser)]
 #[command(name = "howdah", version, about, after_help = EXAMPLES, max_term_width = 110)]
 struct Cli {
@@ -68,6 +69,16 @@ enum Command {
     Status {
         /// Its name, uuid or title
         name: String,
+        #[command(flatten)]
+        portal: Portal,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// List the places where clusters can be created, or show one
+    #[command(after_help = "Examples:\n  howdah places\n  howdah places frankfurt")]
+    Places {
+        /// Its name; none: all
+        name: Option<String>,
         #[command(flatten)]
         portal: Portal,
         #[command(flatten)]
@@ -154,6 +165,9 @@ struct Apply {
     /// The document; - reads it from stdin
     #[arg(short, long)]
     file: PathBuf,
+    /// Where a new cluster is created, as in `howdah places`; none: as the document says
+    #[arg(long)]
+    place: Option<domain::PlaceName>,
     /// Wait until it is reached, or say why it is not
     #[arg(long)]
     wait: bool,
@@ -218,6 +232,7 @@ fn dispatch(command: Command) -> Result<String, Failure> {
         Command::Apply(asked) => ask(&asked.portal, async |client| apply::apply(client, &asked).await),
         Command::Get { name, portal, format } => ask(&portal, async |client| get::get(client, name.as_deref(), format.output).await),
         Command::Status { name, portal, format } => ask(&portal, async |client| get::status(client, &name, format.output).await),
+        Command::Places { name, portal, format } => ask(&portal, async |client| places::show(client, name.as_deref(), format.output).await),
         Command::Users { name, portal, format } => ask(&portal, async |client| get::users(client, &name, format.output).await),
         Command::Databases { name, portal, format } => ask(&portal, async |client| get::databases(client, &name, format.output).await),
         Command::Psql(asked) => ask(&asked.portal, async |client| psql::command(client, &asked).await).and_then(psql::exec),

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+pub mod places;
+
 /// Flags of `howdah serve`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Serve {
@@ -16,6 +18,18 @@ pub struct Serve {
     /// How log lines are written.
     #[arg(long, env = "HOWDAH_LOG", value_enum, default_value_t = Log::Text)]
     pub log: Log,
+
+    /// Kubernetes clusters to create clusters in: a place for each context of the file. May be given more than once.
+    #[arg(long, env = "HOWDAH_KUBECONFIG", value_name = "FILE", value_delimiter = ':')]
+    pub kubeconfig: Vec<PathBuf>,
+
+    /// A file that says more about places (TOML).
+    #[arg(long, env = "HOWDAH_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Whether clusters can be created on this machine [default: auto: unless the portal runs in a pod].
+    #[arg(long, env = "HOWDAH_LOCAL", value_enum)]
+    pub local: Option<places::Here>,
 
     /// Where the portal keeps its things.
     #[command(flatten)]

@@ -14,6 +14,7 @@ use futures::stream::BoxStream;
 use sqlx::postgres::PgConnectOptions;
 use std::{collections::BTreeMap, time::Duration};
 
+pub mod cnpg;
 pub mod cozystack;
 pub mod kube;
 pub mod local;

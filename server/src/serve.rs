@@ -2,8 +2,11 @@
 
 use crate::{
     auth,
-    config::{Serve, State},
-    engine::Engine,
+    config::{Serve, State, places},
+    engine::{
+        Engine,
+        kube::{self, Target},
+    },
     http::{self, Shell, guard::Authenticate, limit::Limits},
     places::{Places, Site},
     private::Database,
@@ -50,6 +53,7 @@ pub async fn serve(config: Serve) -> Result<()> {
     telemetry::log(config.log);
     let metrics = telemetry::measure()?;
     let stop = on_signal()?;
+    let chosen = places::chosen(&config)?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listening on {}", config.listen))?;
     let here = format!("http://{}", listener.local_addr().context("the address that is listened on")?);
     let public = config.public_url.clone().unwrap_or_else(|| here.clone());
@@ -62,7 +66,7 @@ pub async fn serve(config: Serve) -> Result<()> {
     let mut parts = JoinSet::new();
     parts.spawn(feed::run(store.clone(), live.clone(), known.clone(), reachable.clone(), stop.clone()));
     parts.spawn(sweep(store.clone(), stop.clone()));
-    let places = Arc::new(Places::new(sites(&config)));
+    let places = Arc::new(Places::new(sites(&config, chosen, &stop)));
     let work = Parts { store: store.clone(), live: live.clone(), known, stop: stop.clone() };
     for site in places.sites() {
         match site.engine().cloned() {
@@ -100,8 +104,13 @@ pub async fn serve(config: Serve) -> Result<()> {
 }
 
 /// The places that the portal was told of.
-fn sites(config: &Serve) -> Vec<Site> {
-    vec![Site::waiting(PlaceName::local(), String::new(), owner::Owner::notice(&config.state))]
+fn sites(config: &Serve, chosen: places::Chosen, stop: &CancellationToken) -> Vec<Site> {
+    let here = chosen.local.then(|| Site::waiting(PlaceName::local(), String::new(), owner::Owner::notice(&config.state)));
+    let there = chosen.kubernetes.into_iter().map(|places::Kubernetes { name, region, kubeconfig, context, namespace, engine, catalog }| {
+        let target = Target { name: name.clone(), kubeconfig, context, namespace, engine, catalog, stop: stop.clone() };
+        Site::open(name, region, kube::open(target))
+    });
+    here.into_iter().chain(there).collect()
 }
 
 /// What the reconciler of each place needs.

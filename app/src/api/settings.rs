@@ -55,6 +55,14 @@ pub async fn restart_cluster(cluster: ClusterId, expected: Option<u64>) -> Resul
     Ok(submitted.accepted.generation)
 }
 
+/// Takes over, once, the fields that somebody else manages.
+#[server(prefix = "/api", endpoint = "settings/take-over")]
+pub async fn take_over(cluster: ClusterId, expected: Option<u64>) -> Result<u64, ApiError> {
+    let all = |_: &domain::Spec| Ok(vec![domain::Change::TakeOver]);
+    let (_, submitted) = super::cluster::change(cluster, expected, Default::default(), crate::link::Link::Overview, all).await?;
+    Ok(submitted.accepted.generation)
+}
+
 /// Makes a chosen replica the primary.
 #[server(prefix = "/api", endpoint = "settings/primary")]
 pub async fn switch_primary(cluster: ClusterId, expected: Option<u64>, #[server(default)] to: String) -> Result<u64, ApiError> {

@@ -4,9 +4,10 @@ use super::{
     basic::{card, icon},
     code::{code, copy},
 };
+use crate::draft::percent;
 use crate::link::{self, Link};
 use crate::view::Drawn;
-use domain::{Cluster, status::EndpointKind};
+use domain::{Cluster, place::Access, status::EndpointKind};
 use leptos::prelude::*;
 use leptos_router::{components::Form, hooks::use_query_map};
 use snippet::{CA_FILE, Choice, Language};
@@ -14,7 +15,8 @@ use snippet::{CA_FILE, Choice, Language};
 pub mod snippet;
 
 /// The card.
-pub fn connect(cluster: Signal<Cluster>) -> AnyView {
+pub fn connect(cluster: Signal<Cluster>, access: Option<Access>) -> AnyView {
+    let access = StoredValue::new(access);
     let query = use_query_map();
     let choice = Memo::new(move |_| {
         let query = query.read();
@@ -24,7 +26,9 @@ pub fn connect(cluster: Signal<Cluster>) -> AnyView {
     let name = cluster.read_untracked().name.clone();
     let data = Link::Data(name.clone()).path();
     let lacks = Memo::new(move |_| cluster.read().spec.users.is_empty() || cluster.read().spec.databases.is_empty());
-    let body = move || if lacks.get() { first_steps(&data) } else { view! { {chooser(cluster, choice)}{result(cluster, choice, &data)} }.drawn() };
+    let body = move || {
+        if lacks.get() { first_steps(&data) } else { view! { {chooser(cluster, choice)}{result(cluster, choice, &data, access)}{ways(access)} }.drawn() }
+    };
     let external = move || if cluster.read().spec.external { "TLS required. External access is on." } else { "TLS required. External access is off." };
     let network = format!("{}#network", Link::Settings(name).path());
     let body = view! {
@@ -58,7 +62,7 @@ fn chooser(cluster: Signal<Cluster>, choice: Memo<Choice>) -> AnyView {
     let databases =
         move || cluster.read().spec.databases.keys().map(|d| option(d.to_string(), d.to_string(), d.as_str() == choice.read().database)).collect_view();
     let endpoints = move || {
-        let all = [(EndpointKind::Rw, "rw", "Read and write"), (EndpointKind::Ro, "ro", "Read only")];
+        let all = [(EndpointKind::Rw, "rw", "Read and write"), (EndpointKind::Ro, "ro", "Read only"), (EndpointKind::External, "ext", "From outside")];
         let here = all.into_iter().filter(|(kind, ..)| *kind == EndpointKind::Rw || cluster.read().status.endpoint(*kind).is_some());
         here.map(|(kind, value, label)| option(value.into(), label.into(), choice.read().endpoint == kind)).collect_view()
     };
@@ -80,8 +84,21 @@ fn chooser(cluster: Signal<Cluster>, choice: Memo<Choice>) -> AnyView {
     view! { <Form method="get" action="" noscroll=true replace=true>{fields.drawn()}</Form> }.drawn()
 }
 
-fn result(cluster: Signal<Cluster>, choice: Memo<Choice>, data: &str) -> AnyView {
+/// Commands that make it reachable from where it is not.
+fn ways(access: StoredValue<Option<Access>>) -> AnyView {
+    let commands = access.with_value(|access| access.as_ref().map(|access| access.commands.clone())).unwrap_or_default();
+    let all = commands.into_iter().map(|(what, command)| view! { <div class="field"><span class="label">{what}</span>{copy("Copy command", command)}</div> });
+    all.collect_view().drawn()
+}
+
+fn result(cluster: Signal<Cluster>, choice: Memo<Choice>, data: &str, access: StoredValue<Option<Access>>) -> AnyView {
     let rotate = data.to_owned();
+    // Where each cluster has an authority of its own, it comes with the page.
+    let own = access.with_value(|access| access.as_ref().map(|access| access.ca.clone()));
+    let authority = match own {
+        None => link::CA.to_owned(),
+        Some(pem) => pem.map(|pem| format!("data:application/x-pem-file;charset=utf-8,{}", percent(&pem))).unwrap_or_default(),
+    };
     let address = Memo::new(move |_| cluster.read().status.endpoint(choice.read().endpoint).cloned());
     let string = Signal::derive(move || address.read().as_ref().map(|to| snippet::string(&choice.read(), to)).unwrap_or_default());
     let example = Signal::derive(move || address.read().as_ref().map(|to| snippet::example(&choice.read(), to)).unwrap_or_default());
@@ -96,7 +113,7 @@ fn result(cluster: Signal<Cluster>, choice: Memo<Choice>, data: &str) -> AnyView
             <div class="field"><span class="label">"Connection string"</span>{copy("Copy connection string", string)}</div>
             <p class="hint">"The password is shown once, when it is made. "<a href=password>"Set a new one"</a></p>
             {code(what, example)}
-            <p class="hint">"The example checks the server's certificate: put the "<a href=link::CA rel="external" download=CA_FILE>"CA certificate"</a>" beside it as "<code>{CA_FILE}</code>"."</p>
+            <p class="hint">"The example checks the server's certificate: put the "<a href=authority.clone() rel="external" download=CA_FILE>"CA certificate"</a>" beside it as "<code>{CA_FILE}</code>"."</p>
         }
         .drawn()
     };

@@ -64,6 +64,7 @@ pub fn palette() -> AnyView {
             key: "",
         }));
         all.push(Entry { group: "Go to", symbol: "db", label: "Clusters".into(), path: Link::Clusters.path(), key: "G C" });
+        all.push(Entry { group: "Go to", symbol: "globe", label: "Places".into(), path: Link::Places.path(), key: "" });
         narrowed(all, &typed.read())
     });
     let options = move || {

@@ -25,6 +25,7 @@ pub fn sidebar(boot: &Boot) -> AnyView {
             <section>
                 <ul>
                     <li><a href=Link::Clusters.path() aria-current=move || current(here, &Link::Clusters)>{icon("db")}"Clusters"{count}</a></li>
+                    <li><a href=Link::Places.path() aria-current=move || current(here, &Link::Places)>{icon(Link::Places.icon())}"Places"</a></li>
                 </ul>
             </section>
             {pages}

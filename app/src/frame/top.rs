@@ -33,8 +33,9 @@ fn crumbs() -> AnyView {
     let all = move || {
         let here = Link::at(&path.read());
         let mut before = Vec::new();
-        if !matches!(here, Some(Link::Clusters) | None) {
-            before.push((Link::Clusters.path(), Link::Clusters.label().to_owned()));
+        let first = if matches!(here, Some(Link::Place(_))) { Link::Places } else { Link::Clusters };
+        if !matches!(here, Some(Link::Clusters | Link::Places) | None) {
+            before.push((first.path(), first.label().to_owned()));
         }
         if let Some(name) = here.as_ref().and_then(Link::cluster) {
             before.push((Link::Overview(name.clone()).path(), name.to_string()));

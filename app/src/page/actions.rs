@@ -4,10 +4,11 @@ use crate::view::Drawn;
 use crate::{
     api::{
         post::{Post, post_form},
-        settings::{DeleteCluster, PauseCluster, RestartCluster, ResumeCluster, SwitchPrimary},
+        settings::{DeleteCluster, PauseCluster, RestartCluster, ResumeCluster, SwitchPrimary, TakeOver},
     },
     component::{Dialog, Field, dialog_path, form_errors, health, icon, refused, submit, topology::model},
     frame::may,
+    link::Link,
     live::{STALE_AFTER, seconds, use_live},
     page::{cluster::cluster_head, collision::collision},
 };
@@ -16,7 +17,7 @@ use domain::{
     offer::Offer,
     quantity::human,
     spec::Power,
-    status::{InstanceRole, InstanceState},
+    status::{InstanceRole, InstanceState, kinds, reasons},
     vitals::Vitals,
 };
 use leptos::{prelude::*, server_fn::ServerFn};
@@ -26,7 +27,12 @@ use leptos_router::hooks::use_query_map;
 pub fn top(actions: impl IntoView + 'static) -> AnyView {
     let cluster = crate::page::cluster::use_cluster();
     let alarms = Memo::new(move |_| health::rows::alarms(&cluster.read()));
-    view! { {cluster_head(actions)}{health::alarms(alarms)} }.drawn()
+    let overview = Link::Overview(cluster.read_untracked().name.clone()).path();
+    let others = Memo::new(move |_| cluster.read().status.condition(kinds::BLOCKED).is_some_and(|c| c.reason.code == reasons::MANAGED_BY_OTHERS));
+    let act = move || {
+        others.get().then(|| view! { <p style="margin-block-end:var(--s4)"><a class="btn" href=format!("{overview}?dialog=take-over")>{icon("edit")}"Take over these fields"</a></p> })
+    };
+    view! { {cluster_head(actions)}{health::alarms(alarms)}{act} }.drawn()
 }
 
 /// The last measurement, as the stream or the first look gave it. None while there is nothing to measure.
@@ -72,13 +78,15 @@ pub fn dialogs(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, offer: Op
         let name = cluster.read_untracked().name.to_string();
         let pause = offer.with_value(|offer| offer.as_ref().is_none_or(|offer| offer.pause));
         let switch = offer.with_value(|offer| offer.as_ref().is_none_or(|offer| offer.switchover));
+        let restart = offer.with_value(|offer| offer.as_ref().is_none_or(|offer| offer.restart));
         match wanted.get().as_deref() {
             Some("switch") if switch => switch_dialog(cluster, vitals),
-            Some("restart") => restart_dialog(cluster),
+            Some("restart") if restart => restart_dialog(cluster),
+            Some("take-over") => take_over_dialog(cluster),
             Some("pause") if pause => pause_dialog(cluster, vitals),
             Some("resume") => resume_dialog(cluster),
             Some("delete") => delete_dialog(cluster, vitals, pause),
-            Some("switch" | "pause") => {
+            Some("switch" | "pause" | "restart") => {
                 view! { <Dialog id="switch" title=format!("{name}: not offered here")><div class="body"><p>"This place does not offer it."</p></div></Dialog> }
                     .drawn()
             }
@@ -185,6 +193,25 @@ fn restart_dialog(cluster: Signal<Cluster>) -> AnyView {
         body: view! { <p>{body}</p> }.drawn(),
         fields: &[],
         button: ("btn primary", "rotate", "Restart instances"),
+    })
+}
+
+fn take_over_dialog(cluster: Signal<Cluster>) -> AnyView {
+    let post = Post::to(TakeOver::PATH);
+    let why = cluster.read_untracked().status.reason.as_ref().map(|reason| reason.message.clone()).unwrap_or_default();
+    let body = view! {
+        <p>{why}</p>
+        <p>"Taking over sets these fields to what the portal wishes, once. If the other one writes them again, the cluster waits for you again."</p>
+    };
+    ask(Ask {
+        id: "take-over".into(),
+        title: "Take these fields over?".into(),
+        action: Action::Configure,
+        post,
+        hidden: seen(cluster, post),
+        body: body.drawn(),
+        fields: &[],
+        button: ("btn primary", "edit", "Take over"),
     })
 }
 

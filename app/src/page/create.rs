@@ -3,34 +3,36 @@
 use crate::view::Drawn;
 use crate::{
     api::{
-        clusters::{CreateCluster, ImportCluster, get_offer},
+        clusters::{CreateCluster, ImportCluster},
         form::{Form, PostForm},
+        places::get_places,
     },
     component::{Area, form_errors, refused, section_error, submit},
     frame::{may, page_head},
     link::Link,
     live::use_live,
 };
-use domain::{Action, manifest::print_spec, offer::Offer};
+use domain::{Action, Error, PlaceName, manifest::print_in, place::Place};
 use draft::Draft;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 pub mod draft;
 mod inputs;
+mod place;
 mod summary;
 
 /// The page. `mode=yaml` in the query shows the resource as a whole; `instances` and others fill the form in.
 #[component]
 pub fn Create() -> impl IntoView {
-    let offer = Resource::new(|| (), |()| get_offer());
-    use_live().retry_when_back(offer);
+    let places = Resource::new(|| (), |()| get_places());
+    use_live().retry_when_back(places);
     view! {
         {page_head("Create cluster", (), view! { <p>"Everything here can change later, except the name, the version, and storage, which only grows."</p> }, modes())}
         <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading what can be had here"</p> }>
             {move || Suspend::new(async move {
-                match offer.await {
-                    Ok(offer) => both(offer),
+                match places.await {
+                    Ok(places) => both(places),
                     Err(error) => section_error("What can be had here", &error.0),
                 }
             })}
@@ -56,22 +58,25 @@ fn modes() -> AnyView {
     .drawn()
 }
 
-fn both(offer: Offer) -> AnyView {
+fn both(places: Vec<Place>) -> AnyView {
     let (create, import) = (ServerAction::<CreateCluster>::new(), ServerAction::<ImportCluster>::new());
     let (form, text) = (Form::of(create), Form::of(import));
     let query = use_query_map();
-    let newest = offer.releases.iter().map(|r| r.major).max();
+    let chosen = chosen(&places);
     let start = {
         let mut start = Draft::read(|name| form.typed(name).or_else(|| query.read_untracked().get(name)));
         if form.all_typed().is_none() {
-            // Recommended is what most run; where it is not to be had, the newest.
-            let has = offer.releases.iter().any(|r| r.major.to_string() == start.version);
-            start.version = if has { start.version } else { newest.map(|m| m.to_string()).unwrap_or(start.version) };
             start.id = draft::fresh_id().to_string();
         }
         start
     };
     let draft = RwSignal::new(start);
+    let places = StoredValue::new(places);
+    let at = Memo::new(move |_| {
+        let wanted = query.read().get("place").or_else(|| form.typed("place"));
+        places.with_value(|all| wanted.and_then(|name| all.iter().position(|place| place.name.as_str() == name)).unwrap_or(chosen))
+    });
+    let place = move || places.with_value(|all| all.get(at.get()).cloned());
     let yaml = is_yaml();
     let allowed = may(Action::Create);
     let viewer = (!allowed).then(|| refused("Creating a cluster", Action::Create));
@@ -79,11 +84,18 @@ fn both(offer: Offer) -> AnyView {
         if yaml.get() {
             document(import, text, draft)
         } else {
-            let inputs = view! { <div class="split" style="--rail:21.5rem"><div class="stack">{inputs::all(form, draft, &offer)}</div>{summary::rail(form, draft)}</div> };
+            let Some(place) = place() else { return section_error("What can be had here", &Error::Unavailable) };
+            let several = places.with_value(|all| (all.len() > 1).then(|| self::place::choose(all, &place.name)));
+            let inputs = view! { <div class="split" style="--rail:21.5rem"><div class="stack">{several}{inputs::all(form, draft, &place)}</div>{summary::rail(form, draft)}</div> };
             view! { <PostForm action=create>{inputs.drawn()}</PostForm> }.drawn()
         }
     };
     view! { <div class="stack">{viewer}<fieldset disabled=!allowed>{body}</fieldset></div> }.drawn()
+}
+
+/// Which place is meant when none is named: `local`, else the first.
+fn chosen(places: &[Place]) -> usize {
+    places.iter().position(|place| place.name == PlaceName::local()).unwrap_or_default()
 }
 
 /// The resource as a whole, to be edited or pasted.
@@ -110,5 +122,5 @@ fn document_of(draft: &Draft) -> String {
     if let Ok(title) = name.to_owned().try_into() {
         spec.title = title;
     }
-    print_spec(name, &spec)
+    print_in(draft.place.parse().ok().as_ref(), name, &spec)
 }

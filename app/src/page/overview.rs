@@ -5,6 +5,7 @@ use crate::{
     api::{
         ApiError,
         cluster::{Sight, get_events, get_sight},
+        places::get_access,
     },
     component::{
         basic::{card, icon, menu, section_error},
@@ -21,7 +22,7 @@ use crate::{
         cluster::use_cluster,
     },
 };
-use domain::{Action, Cluster, event::Event, spec::Power, vitals::Vitals};
+use domain::{Action, Cluster, PlaceName, event::Event, place::Access, spec::Power, vitals::Vitals};
 use leptos::{prelude::*, task::spawn_local};
 
 mod figures;
@@ -36,11 +37,14 @@ pub fn Overview() -> impl IntoView {
     let id = cluster.read_untracked().id;
     let sight = Resource::new(move || id, get_sight);
     let events = Resource::new(move || id, |id| get_events(id, SHOWN));
+    let apart = cluster.read_untracked().place != PlaceName::local();
+    // On the portal's own machine there is nothing to know beyond the addresses.
+    let access = Resource::new(move || id, move |id| async move { if apart { Some(get_access(id).await.unwrap_or_default()) } else { None } });
     view! {
         {top(header_actions(cluster))}
         <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the measurements"</p> }>
             // Without its measurements the page shows everything else.
-            {move || Suspend::new(async move { body(cluster, sight.await.ok(), events.await) })}
+            {move || Suspend::new(async move { body(cluster, sight.await.ok(), events.await, access.await) })}
         </Suspense>
     }
     .drawn()
@@ -59,7 +63,7 @@ fn header_actions(cluster: Signal<Cluster>) -> AnyView {
     view! { <a class="btn wide" href=yaml>{icon("yaml")}"YAML"</a>{scale}{first}{more} }.drawn()
 }
 
-fn body(cluster: Signal<Cluster>, sight: Option<Sight>, happened: Result<Vec<Event>, ApiError>) -> AnyView {
+fn body(cluster: Signal<Cluster>, sight: Option<Sight>, happened: Result<Vec<Event>, ApiError>, access: Option<Access>) -> AnyView {
     let (first, offer) = sight.map_or((None, None), |sight| (sight.vitals, Some(sight.offer)));
     let vitals = vitals(cluster, first);
     let picture = Memo::new(move |_| picture(&cluster.read(), vitals.read().as_ref()));
@@ -67,7 +71,7 @@ fn body(cluster: Signal<Cluster>, sight: Option<Sight>, happened: Result<Vec<Eve
     view! {
         <div class="split" style="--rail:23.5rem">
             <div class="stack">{topology(picture, old(vitals))}{figures::now(cluster, vitals)}{events(cluster, happened)}</div>
-            <div class="stack">{connect(cluster)}{health(rows)}{figures::details(cluster)}</div>
+            <div class="stack">{connect(cluster, access)}{health(rows)}{figures::details(cluster)}</div>
         </div>
         {actions::dialogs(cluster, vitals, offer)}
     }

@@ -4,10 +4,12 @@ use crate::view::Drawn;
 use crate::{
     api::{
         document::{ApplyDocument, Trial, apply_document, get_document},
+        places::{get_access, get_objects},
         post::{Post, post_form},
     },
     component::{
         basic::{card, section_error},
+        code,
         code::copy_button,
         copy, form_errors, icon, refused,
     },
@@ -18,7 +20,7 @@ use crate::{
     frame::may,
     page::{actions::top, cluster::use_cluster, collision::collision},
 };
-use domain::{Action, Cluster};
+use domain::{Action, Cluster, PlaceName, place::Access};
 use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The page.
@@ -40,6 +42,12 @@ pub fn Yaml() -> impl IntoView {
             }
         },
     );
+    let apart = cluster.read_untracked().place != PlaceName::local();
+    let applied = Resource::new(
+        // Anew with every wish.
+        move || cluster.read().generation,
+        move |_| async move { if apart { (get_objects(id).await.unwrap_or_default(), get_access(id).await.unwrap_or_default()) } else { Default::default() } },
+    );
     view! {
         {top(())}
         <div class="split" style="--rail:21rem">
@@ -53,8 +61,20 @@ pub fn Yaml() -> impl IntoView {
             </Suspense>
             <div class="stack rail">{conditions(cluster)}{terminal(&cluster.read_untracked())}</div>
         </div>
+        <Suspense>{move || Suspend::new(async move { objects(applied.await) })}</Suspense>
     }
     .drawn()
+}
+
+/// What stands for the wish where the cluster runs, and how to look at it there. Nothing where there are no objects.
+fn objects((text, access): (String, Access)) -> AnyView {
+    if text.is_empty() {
+        return ().drawn();
+    }
+    let commands =
+        access.commands.into_iter().map(|(what, command)| view! { <div class="field"><span class="label">{what}</span>{copy("Copy command", command)}</div> });
+    let body = view! { {code("Objects that are applied", text)}<div class="body stack" style="--gap:var(--s3)">{commands.collect_view()}</div> };
+    view! { <div style="margin-block-start:var(--s4)">{card("objects", "What is applied", view! { <p>"Secrets are left out. Fields that are not here belong to others."</p> }, body)}</div> }.drawn()
 }
 
 fn editor(cluster: Signal<Cluster>, post: Post, document: String, trial: Option<Trial>) -> AnyView {

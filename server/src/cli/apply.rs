@@ -6,6 +6,7 @@ use super::{
     get,
     output::{cell, json, yaml},
 };
+use domain::{PlaceName, manifest::annotation};
 use serde_json::Value;
 use std::{
     io::{BufRead, Read, Write},
@@ -19,7 +20,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 const GRACE: Duration = Duration::from_secs(10);
 
 pub async fn apply(client: &Client, asked: &Apply) -> Result<String, Failure> {
-    let text = read(&asked.file)?;
+    let text = match &asked.place {
+        None => read(&asked.file)?,
+        Some(place) => placed(&read(&asked.file)?, place),
+    };
     let name = name(&text).unwrap_or_else(|| "cluster".into());
     let query: &[_] = if asked.dry_run { &[("dry_run", "true")] } else { &[] };
     let applied = client.put("/postgres/manifest", query, Sent { kind: "application/yaml", text }).await?;
@@ -46,6 +50,21 @@ fn read(file: &Path) -> Result<String, Failure> {
         return std::io::stdin().lock().read_to_string(&mut text).map(|_| text).map_err(failed);
     }
     std::fs::read_to_string(file).map_err(failed)
+}
+
+/// The document with its place said in it, as JSON, which is YAML too. One that cannot be read goes as it is: the portal says what is wrong with it.
+fn placed(text: &str, place: &PlaceName) -> String {
+    let Ok(mut document) = serde_saphyr::from_str::<Value>(text) else { return text.to_owned() };
+    if document["metadata"].is_object() {
+        let annotations = &mut document["metadata"]["annotations"];
+        if annotations.is_null() {
+            *annotations = Value::Object(Default::default());
+        }
+        if let Some(all) = annotations.as_object_mut() {
+            all.insert(annotation::PLACE.into(), place.as_str().into());
+        }
+    }
+    document.to_string()
 }
 
 fn name(text: &str) -> Option<String> {

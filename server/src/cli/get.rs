@@ -53,7 +53,7 @@ pub async fn get(client: &Client, name: Option<&str>, output: Output) -> Result<
         Output::Table if rows.is_empty() => Ok("There is no cluster yet: howdah apply -f FILE makes one.\n".into()),
         Output::Table => {
             let versions = versions(client).await?;
-            let head = ["NAME", "STATUS", "VERSION", "READY", "CPU", "MEMORY", "STORAGE", "TITLE"];
+            let head = ["NAME", "PLACE", "STATUS", "VERSION", "READY", "CPU", "MEMORY", "STORAGE", "TITLE"];
             Ok(table(&head, &rows.iter().map(|row| summary(row, &versions)).collect::<Vec<_>>()))
         }
     }
@@ -63,7 +63,17 @@ fn summary(row: &Value, versions: &Value) -> Vec<String> {
     let mib = row["ram"].as_u64().unwrap_or_default();
     let memory = human(mib.saturating_mul(1 << 20));
     let storage = format!("{} GiB", row["disk_size"]);
-    let cells = [cell(&row["resource_name"]), cell(&row["status"]), version(row, versions), ready(row), cell(&row["cpu"]), memory, storage, cell(&row["name"])];
+    let cells = [
+        cell(&row["resource_name"]),
+        cell(&row["place"]),
+        cell(&row["status"]),
+        version(row, versions),
+        ready(row),
+        cell(&row["cpu"]),
+        memory,
+        storage,
+        cell(&row["name"]),
+    ];
     cells.to_vec()
 }
 

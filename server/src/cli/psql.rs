@@ -37,10 +37,10 @@ pub async fn command(client: &Client, asked: &Psql) -> Result<Session, Failure> 
     let mut command = Command::new(program());
     command.args(&asked.args).env("PGHOST", cell(&endpoint["host"])).env("PGPORT", endpoint["port"].to_string());
     command.env("PGDATABASE", database).env("PGUSER", user).env("PGAPPNAME", "howdah psql");
-    let authority = match client.text("/ca.pem").await {
-        Ok(pem) => Some(keep(&pem).map_err(|error| Failure::Refused(format!("The certificate authority cannot be kept: {error}")))?),
-        Err(Failure::NotFound(_)) => None,
-        Err(failure) => return Err(failure),
+    let access = client.get(&format!("{address}/access"), &[]).await?;
+    let authority = match access["ca"].as_str() {
+        Some(pem) => Some(keep(pem).map_err(|error| Failure::Refused(format!("The certificate authority cannot be kept: {error}")))?),
+        None => None,
     };
     match &authority {
         Some(file) => command.env("PGSSLMODE", "verify-full").env("PGSSLROOTCERT", format!("/proc/self/fd/{}", file.as_raw_fd())),
@@ -59,7 +59,9 @@ pub fn exec(mut session: Session) -> Result<String, Failure> {
 }
 
 fn endpoint(instance: &Value) -> Option<&Value> {
-    instance["endpoints"].as_array()?.iter().find(|endpoint| endpoint["kind"] == "rw")
+    // Where there is a way in from outside, it works from inside too.
+    let of = |kind: &str| instance["endpoints"].as_array()?.iter().find(|endpoint| endpoint["kind"] == kind);
+    of("external").or_else(|| of("rw"))
 }
 
 fn database(cluster: &str, asked: Option<&str>, databases: &Value) -> Result<String, Failure> {

@@ -1,7 +1,7 @@
 //! A place on Kubernetes: one API server, spoken to by whichever engine fits what it has. Opening one never waits, and never fails: what is wrong with a
 //! place is told by its report, and tried again by itself.
 
-use super::{Engine, EngineError, Sql, Verifiers, cozystack::Cozystack};
+use super::{Engine, EngineError, Sql, Verifiers, cnpg::Cnpg, cozystack::Cozystack};
 use async_trait::async_trait;
 use domain::{
     Cluster, ClusterId, PlaceName,
@@ -29,13 +29,15 @@ mod link;
 pub mod object;
 pub mod place;
 pub mod probe;
+pub mod reach;
 mod report;
 pub mod rights;
 pub mod watch;
 pub mod yaml;
 
 /// Which engine works at a place.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Choice {
     /// Whichever fits: CloudNativePG where its clusters can be created, else Cozystack.
     #[default]
@@ -97,8 +99,9 @@ impl Kube {
 
     fn choose(&self, choice: Choice) {
         let engine: Option<Arc<dyn Engine>> = match choice {
+            Choice::Cnpg => Some(Cnpg::new(self.place.clone())),
             Choice::Cozystack => Some(Cozystack::open(self.place.clone())),
-            Choice::Auto | Choice::Cnpg => None,
+            Choice::Auto => None,
         };
         info!(place = self.place.name(), ?choice, "engine");
         *self.driver.write().unwrap_or_else(PoisonError::into_inner) = engine.map(|engine| (choice, engine));

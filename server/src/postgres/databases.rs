@@ -5,7 +5,7 @@ use super::{
     inside::{Step, Subject},
     quote::{ident, literal},
 };
-use domain::{DatabaseName, Spec, database::Database, name::Group};
+use domain::{DatabaseName, RoleName, Spec, database::Database, name::Group};
 use std::collections::BTreeSet;
 
 /// Steps for each database that is not as wished for, in their order.
@@ -13,9 +13,34 @@ pub fn plan(spec: &Spec, facts: &Facts) -> Vec<Step> {
     spec.databases.iter().flat_map(|(name, database)| one(name, database, spec, facts)).collect()
 }
 
+/// Rights of each database that is there with its roles: who else makes databases and roles may not have come so far.
+pub fn rights_plan(spec: &Spec, facts: &Facts) -> Vec<Step> {
+    let there = spec.databases.iter().filter(|(name, database)| is_there(name, database, facts));
+    there.filter_map(|(name, database)| rights(name, &owner(name, database), facts)).collect()
+}
+
+/// Whether a database, its group roles and its owner are there.
+pub fn is_there(name: &DatabaseName, database: &Database, facts: &Facts) -> bool {
+    let roles = [name.group(Group::Admin), name.group(Group::Readonly), owner(name, database)];
+    facts.databases.contains_key(name.as_str()) && roles.iter().all(|role| facts.roles.contains_key(role))
+}
+
+/// Whether everybody who shall be in a group of the database is in it.
+pub fn has_members(name: &DatabaseName, database: &Database, facts: &Facts) -> bool {
+    let is_in = |user: &RoleName, group| {
+        let group = name.group(group);
+        facts.members.iter().any(|m| m.group == group && m.member == user.as_str() && m.inherits)
+    };
+    database.roles.admin.iter().all(|user| is_in(user, Group::Admin)) && database.roles.readonly.iter().all(|user| is_in(user, Group::Readonly))
+}
+
+fn owner(name: &DatabaseName, database: &Database) -> String {
+    database.owner.as_ref().map_or_else(|| name.group(Group::Admin), ToString::to_string)
+}
+
 fn one(name: &DatabaseName, database: &Database, spec: &Spec, facts: &Facts) -> Vec<Step> {
     let mut steps: Vec<_> = [Group::Admin, Group::Readonly].into_iter().filter_map(|group| group_role(name, &name.group(group), facts)).collect();
-    let owner = database.owner.as_ref().map_or_else(|| name.group(Group::Admin), ToString::to_string);
+    let owner = owner(name, database);
     if !facts.databases.contains_key(name.as_str()) {
         let create = format!("create database {} owner {} template template0", ident(name.as_str()), ident(&owner));
         steps.push(Step::run(Subject::of(name), format!("create the database {name}"), [create]).or_stop());

@@ -96,20 +96,25 @@ pub async fn converge(options: &PgConnectOptions, cluster: &Cluster, verifiers: 
     }
 }
 
+/// As [`converge`], where somebody else makes roles, databases and extensions: only rights are granted, and what leaves is emptied. What is not there yet is
+/// new, not wrong. `made`: what became of them by the word of who makes them.
+pub async fn converge_rights(options: &PgConnectOptions, cluster: &Cluster, verifiers: &BTreeMap<RoleName, Verifier>, made: &Inside) -> Seen<Inside> {
+    match rights(options, cluster, verifiers, made).await {
+        Ok(inside) => Seen::Known(inside),
+        Err(why) => Seen::Unknown(why),
+    }
+}
+
 /// As [`converge`], and how much there was to do. An error is a sentence.
 pub async fn pass(options: &PgConnectOptions, cluster: &Cluster, verifiers: &BTreeMap<RoleName, Verifier>) -> Result<Pass, String> {
-    let mut connection = connect(options, "postgres", STATEMENT).await.map_err(|e| format!("Cannot connect to the primary: {}.", words(&e)))?;
-    let facts = patiently(facts::cluster(&mut connection)).await.map_err(|e| format!("Cannot read the catalogs of the primary: {}.", words(&e)))?;
-    if facts.recovery {
-        return Err("The instance that answered is a replica: users and databases can be changed only on a primary.".into());
-    }
+    let (mut connection, facts) = primary(options).await?;
     let spec = &cluster.spec;
-    let mut work = Work { cluster, options, failures: BTreeMap::new(), stopped: BTreeSet::new(), changes: 0 };
+    let mut work = Work::new(cluster, options);
     work.all(&mut connection, roles::plan(spec, verifiers, &facts)).await;
     work.all(&mut connection, databases::plan(spec, &facts)).await;
     for (name, database) in &spec.databases {
         if !work.stopped.contains(&Subject::of(name)) {
-            work.within(name, database).await;
+            work.within(name, database, Part::All).await;
         }
     }
     removal::run(&mut work, &mut connection, &facts).await;
@@ -117,6 +122,65 @@ pub async fn pass(options: &PgConnectOptions, cluster: &Cluster, verifiers: &BTr
     // Everything is done: how the session ends does not matter.
     let _ = patiently(sqlx::Connection::close(connection)).await;
     Ok(Pass { inside: inside(cluster, verifiers, facts, failures), changes })
+}
+
+async fn rights(options: &PgConnectOptions, cluster: &Cluster, verifiers: &BTreeMap<RoleName, Verifier>, made: &Inside) -> Result<Inside, String> {
+    let (mut connection, facts) = primary(options).await?;
+    let spec = &cluster.spec;
+    let mut work = Work::new(cluster, options);
+    work.all(&mut connection, databases::rights_plan(spec, &facts)).await;
+    let there = spec.databases.iter().filter(|(name, database)| databases::is_there(name, database, &facts));
+    for (name, database) in there {
+        if !work.stopped.contains(&Subject::of(name)) {
+            work.within(name, database, Part::Rights).await;
+        }
+    }
+    removal::run(&mut work, &mut connection, &facts).await;
+    let (failures, lacking) = (work.failures, work.lacking);
+    let _ = patiently(sqlx::Connection::close(connection)).await;
+    let mut unmade = made.clone();
+    // What PostgreSQL itself says is newer than what is said about it, and the password is known only here.
+    for name in spec.users.keys() {
+        let current =
+            facts.roles.get(name.as_str()).is_some_and(|role| role.login && role.verifier.as_deref() == verifiers.get(name).map(|v| v.scram.as_str()));
+        unmade.users.entry(name.clone()).and_modify(|item| later(item, current)).or_insert(Item::New);
+    }
+    for (name, database) in &spec.databases {
+        let current = databases::is_there(name, database, &facts) && databases::has_members(name, database, &facts) && !lacking.contains(name);
+        unmade.databases.entry(name.clone()).and_modify(|item| later(item, current)).or_insert(Item::New);
+    }
+    let mut seen = inside(cluster, verifiers, facts, failures);
+    seen.users.extend(unmade.users.into_iter().filter(|(_, item)| !matches!(item, Item::Active { .. })));
+    // A sentence of ours says more than that somebody else is still at it.
+    let told = |name: &DatabaseName, seen: &Inside| matches!(seen.databases.get(name), Some(Item::Error(_)));
+    let unmade: Vec<_> = unmade.databases.into_iter().filter(|(name, item)| !matches!(item, Item::Active { .. }) && !told(name, &seen)).collect();
+    seen.databases.extend(unmade);
+    Ok(seen)
+}
+
+/// What is said to be there and is not, is on its way.
+fn later(item: &mut Item, current: bool) {
+    if !current && matches!(item, Item::Active { .. }) {
+        *item = Item::New;
+    }
+}
+
+async fn primary(options: &PgConnectOptions) -> Result<(PgConnection, Facts), String> {
+    let mut connection = connect(options, "postgres", STATEMENT).await.map_err(|e| format!("Cannot connect to the primary: {}.", words(&e)))?;
+    let facts = patiently(facts::cluster(&mut connection)).await.map_err(|e| format!("Cannot read the catalogs of the primary: {}.", words(&e)))?;
+    if facts.recovery {
+        return Err("The instance that answered is a replica: users and databases can be changed only on a primary.".into());
+    }
+    Ok((connection, facts))
+}
+
+/// How much of what is in a database is ours to make.
+#[derive(Clone, Copy)]
+enum Part {
+    /// Extensions and rights.
+    All,
+    /// Rights only.
+    Rights,
 }
 
 /// A pass under way.
@@ -127,9 +191,15 @@ pub(super) struct Work<'a> {
     failures: BTreeMap<Subject, Vec<String>>,
     stopped: BTreeSet<Subject>,
     changes: usize,
+    /// Databases in which extensions are missing that somebody else makes.
+    lacking: BTreeSet<DatabaseName>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    fn new(cluster: &'a Cluster, options: &'a PgConnectOptions) -> Self {
+        Self { cluster, options, failures: BTreeMap::new(), stopped: BTreeSet::new(), changes: 0, lacking: BTreeSet::new() }
+    }
+
     /// Carries steps out in their order; what fails is noted. Answers whether none did.
     pub(super) async fn all(&mut self, connection: &mut PgConnection, steps: Vec<Step>) -> bool {
         let mut good = true;
@@ -164,18 +234,26 @@ impl Work<'_> {
         self.failures.entry(of).or_default().push(why);
     }
 
-    async fn within(&mut self, name: &DatabaseName, database: &Database) {
-        if let Err(error) = self.look_and_do(name, database).await {
+    async fn within(&mut self, name: &DatabaseName, database: &Database, part: Part) {
+        if let Err(error) = self.look_and_do(name, database, part).await {
             self.fail(Subject::of(name), format!("Cannot look into the database {name}: {}.", words(&error)));
         }
     }
 
-    async fn look_and_do(&mut self, name: &DatabaseName, database: &Database) -> Result<(), sqlx::Error> {
+    async fn look_and_do(&mut self, name: &DatabaseName, database: &Database, part: Part) -> Result<(), sqlx::Error> {
         let mut connection = connect(self.options, name.as_str(), STATEMENT).await?;
         let extensions: Vec<_> = database.extensions.iter().map(|extension| extension.as_str()).collect();
         let (admin, readonly) = (name.group(Group::Admin), name.group(Group::Readonly));
         let inner = patiently(facts::inner(&mut connection, &admin, &readonly, &extensions)).await?;
-        self.all(&mut connection, objects::plan(name, database, &self.cluster.spec.users, &inner)).await;
+        let users = &self.cluster.spec.users;
+        let steps = match part {
+            Part::All => objects::plan(name, database, users, &inner),
+            Part::Rights => objects::rights(name, users, &inner),
+        };
+        if extensions.iter().any(|extension| !inner.extensions.contains(*extension)) {
+            self.lacking.insert(name.clone());
+        }
+        self.all(&mut connection, steps).await;
         patiently(sqlx::Connection::close(connection)).await
     }
 

@@ -25,6 +25,13 @@ const LATER: [(char, &str, &[&str], &[&str]); 3] = [
 pub fn plan(name: &DatabaseName, database: &Database, users: &BTreeMap<RoleName, User>, inner: &Inner) -> Vec<Step> {
     let missing = database.extensions.iter().filter(|extension| !inner.extensions.contains(extension.as_str()));
     let mut steps: Vec<_> = missing.map(|extension| create_extension(name, extension, inner)).collect();
+    steps.extend(rights(name, users, inner));
+    steps
+}
+
+/// Of these, only what grants rights.
+pub fn rights(name: &DatabaseName, users: &BTreeMap<RoleName, User>, inner: &Inner) -> Vec<Step> {
+    let mut steps = Vec::new();
     let step = |what: &str, sql: Vec<String>| (!sql.is_empty()).then(|| Step::run(Subject::of(name), format!("{what} in {name}"), sql));
     steps.extend(step("grant rights to schemas", schemas(name, users, inner)));
     steps.extend(step("grant rights to what is made later", later(name, inner)));

@@ -91,7 +91,11 @@ async fn clusters_are_listed_as_a_table_as_json_and_as_documents() {
     let lines: Vec<_> = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     assert_eq!(
         lines,
-        ["NAME STATUS VERSION READY CPU MEMORY STORAGE TITLE", "orders ACTIVE v17 3/3 1 256 MiB 10 GiB orders", "other NEW v17 0/3 1 256 MiB 10 GiB other"]
+        [
+            "NAME PLACE STATUS VERSION READY CPU MEMORY STORAGE TITLE",
+            "orders local ACTIVE v17 3/3 1 256 MiB 10 GiB orders",
+            "other local NEW v17 0/3 1 256 MiB 10 GiB other"
+        ]
     );
     let all: serde_json::Value = serde_json::from_str(&out(&run(&url, &["get", "-o", "json"]).await)).unwrap();
     assert_eq!(all[0]["uuid"], ORDERS);

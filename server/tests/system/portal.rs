@@ -23,6 +23,8 @@ pub struct Portal {
     url: String,
     token: String,
     http: reqwest::Client,
+    /// Of `howdah serve`, beyond those that every portal gets.
+    flags: Vec<String>,
 }
 
 /// How often each death is tried: 2, or `HOWDAH_TEST_ROUNDS`.
@@ -41,6 +43,11 @@ pub async fn eventually(what: &str, within: Duration, check: impl AsyncFn() -> b
 
 impl Portal {
     pub async fn start() -> Option<Self> {
+        Self::start_with(Vec::new()).await
+    }
+
+    /// With more flags for `howdah serve`.
+    pub async fn start_with(flags: Vec<String>) -> Option<Self> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         if !std::path::Path::new("/usr/sbin/haproxy").exists() && std::env::var_os("HOWDAH_POSTGRES").is_none() {
             eprintln!("skipped: neither HAProxy nor a PostgreSQL install was found");
@@ -48,18 +55,18 @@ impl Portal {
         }
         let data = PathBuf::from(format!("/tmp/howdah-system-{}-{}", std::process::id(), uuid::Uuid::new_v4().simple()));
         std::fs::create_dir_all(&data).expect("a folder");
-        let (child, url) = serve(&data).await;
+        let (child, url) = serve(&data, &flags).await;
         let out = Command::new(HOWDAH).args(["token", "create", "--name", "test"]).env("HOWDAH_DATA", &data).output().await.expect("a token");
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         let token = String::from_utf8(out.stdout).expect("text").trim().to_owned();
-        Some(Self { data, child, url, token, http: reqwest::Client::new() })
+        Some(Self { data, child, url, token, http: reqwest::Client::new(), flags })
     }
 
     /// The portal dies without a word, some time from now, and is started again.
     pub async fn kill_after(&mut self, pause: Duration) {
         tokio::time::sleep(pause).await;
         self.child.kill().await.expect("killed");
-        let (child, url) = serve(&self.data).await;
+        let (child, url) = serve(&self.data, &self.flags).await;
         (self.child, self.url) = (child, url);
     }
 
@@ -98,9 +105,19 @@ impl Portal {
     }
 
     pub async fn get(&self, id: &str) -> Value {
-        let (status, answer) = self.send(self.http.get(format!("{}/v1/postgres/instances/{id}", self.url))).await;
+        self.look(&format!("/v1/postgres/instances/{id}")).await
+    }
+
+    /// What is at a path.
+    pub async fn look(&self, path: &str) -> Value {
+        let (status, answer) = self.send(self.http.get(format!("{}{path}", self.url))).await;
         assert_eq!(status, 200, "{answer:#}");
         answer
+    }
+
+    /// The status of what is at a path.
+    pub async fn status(&self, path: &str) -> u16 {
+        self.send(self.http.get(format!("{}{path}", self.url))).await.0
     }
 
     pub async fn named(&self, name: &str) -> Value {
@@ -110,19 +127,28 @@ impl Portal {
     }
 
     pub async fn delete(&self, id: &str) {
-        let (status, answer) = self.send(self.http.delete(format!("{}/v1/postgres/instances/{id}", self.url))).await;
+        self.delete_path(&format!("/v1/postgres/instances/{id}")).await;
+    }
+
+    pub async fn delete_path(&self, path: &str) {
+        let (status, answer) = self.send(self.http.delete(format!("{}{path}", self.url))).await;
         assert_eq!(status, 204, "{answer:#}");
     }
 
     /// Waits until everything asked for is there.
     pub async fn active(&self, id: &str) {
+        self.active_within(id, Duration::from_secs(120)).await;
+    }
+
+    /// As [`Self::active`], with a limit of one's own.
+    pub async fn active_within(&self, id: &str, limit: Duration) {
         let start = Instant::now();
         loop {
             let now = self.get(id).await;
             if now["status"] == "ACTIVE" && now["generation"] == now["observed_generation"] {
                 return;
             }
-            assert!(start.elapsed() < Duration::from_secs(120), "not reached: {now:#}");
+            assert!(start.elapsed() < limit, "not reached: {now:#}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -230,11 +256,12 @@ impl Drop for Portal {
     }
 }
 
-async fn serve(data: &std::path::Path) -> (Child, String) {
+async fn serve(data: &std::path::Path, flags: &[String]) -> (Child, String) {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(data.join("portal.log")).expect("a log");
     let mut child = Command::new(HOWDAH)
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
+        .args(flags)
         .stdout(Stdio::piped())
         .stderr(log)
         .kill_on_drop(true)

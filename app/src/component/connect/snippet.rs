@@ -72,7 +72,10 @@ impl Choice {
         Self {
             user: asked.unwrap_or(first().0).into(),
             database: database.or(of_user.map(|(name, _)| name.as_str())).unwrap_or(first().1).into(),
-            endpoint: if endpoint == Some("ro") && cluster.status.endpoint(EndpointKind::Ro).is_some() { EndpointKind::Ro } else { EndpointKind::Rw },
+            endpoint: [(EndpointKind::Ro, "ro"), (EndpointKind::External, "ext")]
+                .into_iter()
+                .find(|(kind, name)| endpoint == Some(*name) && cluster.status.endpoint(*kind).is_some())
+                .map_or(EndpointKind::Rw, |(kind, _)| kind),
             language: Language::ALL.into_iter().find(|l| Some(l.name()) == language).unwrap_or_default(),
         }
     }

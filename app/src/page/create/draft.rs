@@ -19,6 +19,8 @@ pub const CUSTOM: &str = "custom";
 pub struct Draft {
     /// Chosen by the page: sent twice, it makes one cluster.
     pub id: String,
+    /// The place; empty: the usual one.
+    pub place: String,
     /// The cluster's name.
     pub name: String,
     /// Major version.
@@ -49,6 +51,7 @@ impl Default for Draft {
         let text = |text: &str| text.to_owned();
         Self {
             id: String::new(),
+            place: String::new(),
             name: String::new(),
             version: Major::V17.to_string(),
             instances: text("3"),
@@ -66,8 +69,8 @@ impl Default for Draft {
 
 impl Draft {
     /// Names of the inputs, and of what their errors are about.
-    pub const FIELDS: [&str; 11] =
-        ["name", "version", "instances", "quorum.min", "quorum.max", "sync_replica_number", "preset", "cpu", "memory", "storage", "external"];
+    pub const FIELDS: [&str; 12] =
+        ["place", "name", "version", "instances", "quorum.min", "quorum.max", "sync_replica_number", "preset", "cpu", "memory", "storage", "external"];
 
     /// From the inputs, asked by name; none: the input is not there, or a box not checked.
     pub fn read(input: impl Fn(&str) -> Option<String>) -> Self {
@@ -75,6 +78,7 @@ impl Draft {
         let or = |name: &str, start: String| input(name).unwrap_or(start);
         Self {
             id: or("id", start.id),
+            place: or("place", start.place),
             name: or("name", start.name),
             version: or("version", start.version),
             instances: or("instances", start.instances),
@@ -150,8 +154,15 @@ impl Draft {
         if name.as_str() == crate::link::NEW.0 {
             return Err(domain::Error::invalid("name", "This name is taken by the page that you are on; choose another."));
         }
+        let place = self.chosen_place()?;
         let id = self.id.parse().map_err(|_| domain::Error::invalid("id", "The form is damaged: load the page again."))?;
-        Ok((name.clone(), domain::Command::Create { id, project, place: None, name, spec: Box::new(spec) }))
+        Ok((name.clone(), domain::Command::Create { id, project, place, name, spec: Box::new(spec) }))
+    }
+
+    /// The place, if one was chosen.
+    fn chosen_place(&self) -> Result<Option<domain::PlaceName>, domain::Error> {
+        let chosen = Some(self.place.trim()).filter(|place| !place.is_empty());
+        chosen.map(str::parse).transpose().map_err(|error: domain::name::NameError| domain::Error::invalid("place", error.0))
     }
 }
 

@@ -6,15 +6,22 @@ use crate::{
     api::form::Form,
     component::{Choice, Field, card, check, choice, cores, error_line, seg},
 };
-use domain::{offer::Offer, quantity::human, size::Preset, version::Major};
+use domain::{offer::Offer, place::Place, quantity::human, size::Preset, version::Major};
 use leptos::{ev, prelude::*};
 
 /// Most instances that fit on one line of choices; more can be had by YAML and later in the settings.
 const ON_ONE_LINE: u8 = 6;
 
 /// All sections. What is typed goes into `draft` as it is typed.
-pub fn all(form: Form, draft: RwSignal<Draft>, offer: &Offer) -> AnyView {
-    let start = draft.get_untracked();
+pub fn all(form: Form, draft: RwSignal<Draft>, place: &Place) -> AnyView {
+    let offer = &place.offer;
+    let mut start = draft.get_untracked();
+    start.place = place.name.to_string();
+    // Recommended is what most run; where it is not to be had, the newest.
+    if offer.releases.iter().all(|release| release.major.to_string() != start.version) {
+        start.version = offer.releases.iter().map(|release| release.major).max().map_or(start.version, |newest| newest.to_string());
+    }
+    draft.set(start.clone());
     let typed = move |event: ev::Event| {
         if let Some(next) = read(&event) {
             draft.set(next);
@@ -23,6 +30,7 @@ pub fn all(form: Form, draft: RwSignal<Draft>, offer: &Offer) -> AnyView {
     view! {
         <div class="stack" on:input=typed>
             <input type="hidden" name="id" value=start.id.clone()/>
+            <input type="hidden" name="place" value=start.place.clone()/>
             {basics(form, &start, offer)}
             {instances(form, draft, &start, offer)}
             {size(form, &start)}
@@ -78,13 +86,17 @@ fn instances(form: Form, draft: RwSignal<Draft>, start: &Draft, offer: &Offer) -
         n => format!("1 primary, {n} replicas, one of which takes over when the primary fails."),
     };
     let sync = move || confirmation(&draft.read());
+    let strict = match &offer.durable {
+        Ok(()) => check(form, "strict", !start.strict.is_empty(), "Strict", "Writes wait when replicas are missing, rather than go on without them."),
+        Err(why) => view! { <p class="sm muted">{why.clone()}</p> }.drawn(),
+    };
     let quorum = view! {
         <div class="stack" style="--gap:var(--s2)">
             <div class="grid" style="--min:7rem;gap:var(--s2)">
                 <Field form name="quorum_min" at="quorum.min" label="At least" kind="number" value=start.quorum_min.clone() range=(0, 15)/>
                 <Field form name="quorum_max" at="quorum.max" label="At most" kind="number" value=start.quorum_max.clone() range=(0, 15)/>
             </div>
-            {check(form, "strict", !start.strict.is_empty(), "Strict", "Writes wait when replicas are missing, rather than go on without them.")}
+            {strict}
             {error_line("strict".into(), form.at("sync_replica_number"))}
         </div>
     };

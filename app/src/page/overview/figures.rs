@@ -52,6 +52,7 @@ pub fn details(cluster: Signal<Cluster>) -> AnyView {
             ("Instances", format!("{} × {}", spec.instances, size_text(&spec.size)).drawn()),
             ("Storage", format!("{} each{class}", human(spec.storage.get())).drawn()),
             ("Data", data.drawn()),
+            ("Place", view! { <a href=Link::Place(cluster.place.clone()).path()>{cluster.place.to_string()}</a> }.drawn()),
             ("Created", ago(cluster.created_at)),
             ("Wish", wish.drawn()),
             ("Resource", view! { <code>{format!("postgres/{}", cluster.name)}</code> }.drawn()),

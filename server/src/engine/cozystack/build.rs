@@ -81,7 +81,7 @@ pub fn shown(cluster: &Cluster, namespace: &str, chart: &Chart) -> Value {
 
 /// The same as YAML.
 pub fn yaml(cluster: &Cluster, namespace: &str, chart: &Chart) -> String {
-    yaml::documents(&[shown(cluster, namespace, chart)])
+    yaml::print(&shown(cluster, namespace, chart))
 }
 
 /// Everything but users and databases.

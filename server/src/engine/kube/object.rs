@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 pub const OWNER: &str = "howdah.dev/cluster";
 /// The name under which the portal manages fields.
 pub const MANAGER: &str = "howdah";
-/// Written by every `kubectl apply`: long, and of no use here.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Longest annotation that is kept: tools keep whole objects in theirs.
+const ANNOTATION: usize = 256;
 
 /// A kind of object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub struct Meta {
     pub generation: i64,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// Annotations but the one in which `kubectl apply` keeps its own notes.
+    /// Annotations, but for those in which tools keep whole objects.
     pub annotations: BTreeMap<String, String>,
     /// Its deletion was asked for at that time.
     pub deleting: Option<Timestamp>,
@@ -92,7 +92,7 @@ impl Meta {
 
     fn read(meta: ObjectMeta) -> Self {
         let mut annotations = meta.annotations.unwrap_or_default();
-        annotations.remove(LAST_APPLIED);
+        annotations.retain(|_, value| value.len() <= ANNOTATION);
         Self {
             name: meta.name.unwrap_or_default(),
             namespace: meta.namespace.unwrap_or_default(),
@@ -127,11 +127,24 @@ pub struct Object<T> {
 
 impl<T: Readable> Object<T> {
     /// Reads one; an error says which is not understood.
-    pub fn read(object: DynamicObject) -> Result<Self, String> {
+    pub fn read(mut object: DynamicObject) -> Result<Self, String> {
         let meta = Meta::read(object.metadata);
+        strip(&mut object.data);
         let mut body: T = T::deserialize(&object.data).map_err(|error| format!("{} {} is not understood ({error})", T::KIND.kind, meta.name))?;
         body.complete(&object.data);
         Ok(Self { meta, body })
+    }
+}
+
+/// Takes out what is null: it says no more than what is missing, and fits no type.
+fn strip(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, value| !value.is_null());
+            map.values_mut().for_each(strip);
+        }
+        Value::Array(list) => list.iter_mut().for_each(strip),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

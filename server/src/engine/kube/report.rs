@@ -22,6 +22,17 @@ impl Place {
         Report { engine: engine.into(), reachable, checked_at: checked.at, facts, findings }
     }
 
+    /// The rights on CloudNativePG that the portal lacks, where that is what clusters are made of.
+    pub fn lacking(&self) -> Option<Finding> {
+        let facts = self.checked().facts?;
+        let missing = &facts.missing;
+        (!missing.is_empty()).then(|| Finding {
+            serious: true,
+            message: format!("The portal lacks rights there: {}.", missing.join(", ")),
+            remedy: "Give the portal's account the role from the Helm chart, or these rights in a role of your own.".into(),
+        })
+    }
+
     fn words(&self, facts: &Facts) -> Vec<(String, String)> {
         let mut all = vec![("Kubernetes".to_owned(), facts.version.clone()), ("Namespace".to_owned(), self.target().namespace.clone())];
         if let Some(classes) = &facts.classes {
@@ -46,10 +57,6 @@ impl Place {
         if facts.namespace == Some(false) {
             let name = &self.target().namespace;
             add(true, format!("The namespace {name} does not exist."), format!("kubectl create namespace {name}"));
-        }
-        if !facts.missing.is_empty() {
-            let remedy = "Give the portal's account the role from the Helm chart, or these rights in a role of your own.";
-            add(true, format!("The portal lacks rights there: {}.", facts.missing.join(", ")), remedy.into());
         }
         if facts.classes.as_ref().is_some_and(|_| facts.default_class().is_none()) {
             let remedy = "Choose a class for each cluster, or annotate one: storageclass.kubernetes.io/is-default-class: \"true\".";

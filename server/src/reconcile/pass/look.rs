@@ -24,18 +24,22 @@ pub(super) async fn look(context: &Context, cluster: &Cluster, inside: Option<In
         inside: Seen::Unknown("The cluster itself could not be seen.".into()),
         notes: Vec::new(),
     });
-    let by_sql = context.engine.sql() != Sql::Nothing;
-    if by_sql && cluster.deleted_at.is_none() && cluster.spec.power == Power::On {
+    if cluster.deleted_at.is_none() && cluster.spec.power == Power::On {
         seen.inside = match inside {
             Some(inside) => Seen::Known(inside),
-            None => look_inside(context, cluster).await,
+            None => look_inside(context, cluster, seen.inside).await,
         };
     }
     seen
 }
 
-async fn look_inside(context: &Context, cluster: &Cluster) -> Seen<Inside> {
+/// `made`: what the engine says of it.
+async fn look_inside(context: &Context, cluster: &Cluster, made: Seen<Inside>) -> Seen<Inside> {
     let limit = context.settings.look;
+    let sql = context.engine.sql();
+    if sql == Sql::Nothing {
+        return made;
+    }
     let options = match within(limit, "finding the primary", context.engine.primary(cluster)).await {
         Ok(Some(options)) => options,
         Ok(None) => return Seen::Unknown("No instance accepts writes yet.".into()),
@@ -48,9 +52,14 @@ async fn look_inside(context: &Context, cluster: &Cluster) -> Seen<Inside> {
             return Seen::Unknown("The portal cannot reach its own database just now.".into());
         }
     };
-    timeout(limit, inside::converge(&options, cluster, &verifiers))
-        .await
-        .unwrap_or_else(|_| Seen::Unknown(format!("PostgreSQL did not finish users and databases within {} s.", limit.as_secs())))
+    let done = async {
+        match (sql, made) {
+            (Sql::Rights, Seen::Known(made)) => inside::converge_rights(&options, cluster, &verifiers, &made).await,
+            (Sql::Rights, Seen::Unknown(why)) => Seen::Unknown(why),
+            (Sql::Everything | Sql::Nothing, _) => inside::converge(&options, cluster, &verifiers).await,
+        }
+    };
+    timeout(limit, done).await.unwrap_or_else(|_| Seen::Unknown(format!("PostgreSQL did not finish users and databases within {} s.", limit.as_secs())))
 }
 
 pub(super) async fn within<T>(limit: Duration, what: &str, call: impl Future<Output = Result<T, EngineError>>) -> Result<T, EngineError> {

@@ -1,0 +1,36 @@
+//! Which place a new cluster is for: asked first, as links, so that what can be had there is known before anything is typed.
+
+use crate::{
+    component::{basic::icon, card},
+    link::Link,
+    page::places::{engine, state, versions},
+};
+use domain::{PlaceName, place::Place};
+use leptos::prelude::*;
+
+/// The places as cards, and what is different in the chosen one.
+pub fn choose(all: &[Place], chosen: &PlaceName) -> AnyView {
+    let cards = all.iter().map(|place| {
+        let path = format!("{}?place={}", Link::Create.path(), place.name);
+        let here = place.name == *chosen;
+        view! {
+            <a class="choice" href=path aria-current=here.then_some("true") data-on=here.then_some("")>
+                <b class="row" style="--gap:.4rem">{here.then(|| icon("ok"))}{place.name.to_string()}</b>
+                <span class="sm">{place.region.clone()}</span>
+                <span class="xs muted">{engine(place)}", PostgreSQL "{versions(place)}</span>
+                {state(place)}
+            </a>
+        }
+    });
+    let there = all.iter().find(|place| place.name == *chosen);
+    let why = there.and_then(|place| place.report.reachable.as_ref().err()).map(|why| view! { <p class="st" data-s="bad">{icon("bad")}{why.clone()}</p> });
+    let remarks = there.map(|place| place.offer.remarks.iter().map(|remark| view! { <li>{remark.clone()}</li> }).collect_view());
+    let body = view! {
+        <div class="body stack" style="--gap:var(--s3)">
+            <div class="grid" style="--min:11rem;gap:var(--s2)">{cards.collect_view()}</div>
+            {why}
+            <ul class="sm muted" style="list-style:disc;padding-inline-start:1.2rem">{remarks}</ul>
+        </div>
+    };
+    card("place", "Place", view! { <p>"A cluster stays where it was created."</p> }, body)
+}

@@ -1,0 +1,131 @@
+//! CloudNativePG: a wish becomes a Cluster, DatabaseRoles, Databases and Secrets, applied as one field manager; the operator does the rest. `build`, `need`,
+//! `landed` and `observe` are pure.
+
+use super::{
+    Engine, EngineError, Sql, Verifiers,
+    kube::{place::Place, reach::Reach},
+};
+use async_trait::async_trait;
+use domain::{
+    Cluster, ClusterId,
+    observed::{Observed, Progress},
+    offer::Offer,
+    place::{Access, Report},
+    spec::Power,
+    vitals::Usage,
+};
+use futures::stream::{self, BoxStream, StreamExt};
+use sqlx::postgres::PgConnectOptions;
+use std::{sync::Arc, time::Duration};
+use world::Eyes;
+
+mod act;
+mod apply;
+mod build;
+mod crd;
+mod enter;
+mod landed;
+mod need;
+mod observe;
+mod offer;
+mod remove;
+mod usage;
+mod world;
+
+/// How long a cluster that is as wished for is left alone: every change of its objects is a nudge.
+const QUIET: Duration = Duration::from_secs(600);
+
+/// The engine at one place.
+pub struct Cnpg {
+    place: Arc<Place>,
+    eyes: Arc<Eyes>,
+    reach: Reach,
+    memory: apply::Memory,
+    doors: enter::Doors,
+}
+
+/// Whether roles and databases are objects there. Else SQL makes them.
+fn has_roles(place: &Place) -> bool {
+    place.facts().is_none_or(|facts| facts.has_cnpg("DatabaseRole") && facts.has_cnpg("Database"))
+}
+
+impl Cnpg {
+    /// The engine at a place; nothing is asked of it yet.
+    pub fn new(place: Arc<Place>) -> Arc<Self> {
+        let eyes = Arc::new(Eyes::new(&place));
+        Arc::new(Self { reach: Reach::new(place.clone()), place, eyes, memory: apply::Memory::default(), doors: enter::Doors::default() })
+    }
+
+    /// The address that a load balancer gave.
+    async fn outside(&self, cluster: &Cluster, namespace: &str) -> Option<String> {
+        if !cluster.spec.external {
+            return None;
+        }
+        let service = self.place.get_raw(&super::kube::object::Kind::core("Service", "services"), Some(namespace), &build::external(cluster)).await.ok()??;
+        let given = &service.data["status"]["loadBalancer"]["ingress"][0];
+        given["hostname"].as_str().or_else(|| given["ip"].as_str()).map(str::to_owned)
+    }
+}
+
+#[async_trait]
+impl Engine for Cnpg {
+    async fn observe(&self, cluster: &Cluster) -> Result<Observed, EngineError> {
+        let namespace = self.place.namespace(cluster);
+        let (world, outside) = tokio::join!(self.eyes.look(cluster), self.outside(cluster, &namespace));
+        Ok(observe::observed(cluster, &namespace, &world?, outside.as_deref(), has_roles(&self.place)))
+    }
+
+    async fn converge(&self, cluster: &Cluster, verifiers: &Verifiers) -> Result<Progress, EngineError> {
+        self.converged(cluster, verifiers).await
+    }
+
+    async fn remove(&self, cluster: &Cluster) -> Result<Progress, EngineError> {
+        let progress = self.removed(cluster).await?;
+        if progress == Progress::Settled {
+            self.memory.forget(cluster.id);
+            self.doors.forget(cluster.id);
+            self.reach.forget(cluster.id);
+        }
+        Ok(progress)
+    }
+
+    async fn primary(&self, cluster: &Cluster) -> Result<Option<PgConnectOptions>, EngineError> {
+        if cluster.spec.power == Power::Off {
+            return Ok(None);
+        }
+        Ok(self.enter(cluster).await?)
+    }
+
+    async fn usage(&self, cluster: &Cluster) -> Vec<Usage> {
+        usage::measure(&self.place, cluster).await
+    }
+
+    fn nudges(&self) -> BoxStream<'static, ClusterId> {
+        // Those of the place are passed on by who opened it.
+        stream::pending().boxed()
+    }
+
+    fn offer(&self) -> Offer {
+        offer::offer(&self.place)
+    }
+
+    fn report(&self) -> Report {
+        offer::report(&self.place)
+    }
+
+    fn sql(&self) -> Sql {
+        if has_roles(&self.place) { Sql::Rights } else { Sql::Everything }
+    }
+
+    fn quiet(&self) -> Option<Duration> {
+        Some(QUIET)
+    }
+
+    async fn access(&self, cluster: &Cluster) -> Access {
+        self.ways(cluster).await
+    }
+
+    fn objects(&self, cluster: &Cluster) -> String {
+        apply::preview(&self.place, cluster)
+    }
+}

@@ -1,0 +1,38 @@
+//! Whether an object has to be written: pure. An idle look finds nothing to do, whoever filled in defaults meanwhile.
+
+use super::build::{TAKEOVERS, Wanted};
+use crate::engine::kube::object::{Meta, is_within};
+use domain::{Cluster, status::Reason};
+use serde_json::Value;
+
+/// What to do about an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// It is as it shall be.
+    Nothing,
+    /// Apply it; what others manage is told.
+    Apply,
+    /// Apply it, and take from others what they manage of it: asked for, and not done yet.
+    TakeOver,
+}
+
+/// `live`: its metadata and its spec as JSON text; none: it is not there. An error: it is somebody else's.
+pub fn need(cluster: &Cluster, wanted: &Wanted, live: Option<(&Meta, &str)>) -> Result<Need, Reason> {
+    let Some((meta, spec)) = live else { return Ok(Need::Apply) };
+    if meta.owner() != Some(cluster.id) {
+        let what = wanted.kind.kind;
+        let message = format!("There is a {what} named {} that this portal did not make for this cluster. Delete or rename one of the two.", wanted.name);
+        return Err(Reason::new("NameTaken", message));
+    }
+    let done: u32 = meta.annotation(TAKEOVERS).and_then(|count| count.parse().ok()).unwrap_or(0);
+    if done < cluster.spec.takeovers {
+        return Ok(Need::TakeOver);
+    }
+    let noted = |what: &str, there: &std::collections::BTreeMap<String, String>| {
+        let wanted = wanted.body["metadata"][what].as_object().into_iter().flatten();
+        wanted.into_iter().all(|(key, value)| there.get(key).map(String::as_str) == value.as_str())
+    };
+    let live: Value = serde_json::from_str(spec).unwrap_or_default();
+    let same = noted("labels", &meta.labels) && noted("annotations", &meta.annotations) && is_within(&wanted.body["spec"], &live);
+    Ok(if same { Need::Nothing } else { Need::Apply })
+}

@@ -1,0 +1,165 @@
+//! From objects to what people see: pure. What no object says is not made up.
+
+use super::{
+    build,
+    crd::{self, HIBERNATION},
+    world::World,
+};
+use crate::engine::kube::object::Object;
+use domain::{
+    Cluster,
+    observed::{Inside, Observed, Seen},
+    status::{Endpoint, EndpointKind, InstanceRole, InstanceState, InstanceStatus, Item, Reason},
+    vitals::Sync,
+};
+use std::collections::BTreeSet;
+
+/// PostgreSQL's port in every pod and service.
+pub const PORT: u16 = 5432;
+
+/// What is seen of a cluster. `outside`: the address that a load balancer gave.
+pub fn observed(cluster: &Cluster, namespace: &str, world: &World, outside: Option<&str>, inside: bool) -> Observed {
+    let own = world.own(cluster);
+    let instances = own.map_or_else(Vec::new, |object| instances(cluster, &object.body, world));
+    let inside = if inside { Seen::Known(items(cluster, world)) } else { Seen::Unknown("SQL says what is inside.".into()) };
+    let endpoints = own.map_or_else(Vec::new, |_| endpoints(cluster, namespace, outside));
+    Observed { instances: Seen::Known(instances), endpoints, inside, notes: own.map_or_else(Vec::new, |object| notes(cluster, object, outside)) }
+}
+
+/// The number at the end of `orders-3`.
+pub fn ordinal(cluster: &Cluster, name: &str) -> Option<u8> {
+    name.strip_prefix(cluster.name.as_str())?.strip_prefix('-')?.parse().ok()
+}
+
+fn instances(cluster: &Cluster, object: &crd::Cluster, world: &World) -> Vec<InstanceStatus> {
+    let status = &object.status;
+    let pods = world.pods.iter().map(|pod| pod.meta.name.as_str());
+    let names: BTreeSet<&str> = pods.chain(status.instance_names.iter().map(String::as_str)).collect();
+    let mut all: Vec<_> = names
+        .into_iter()
+        .filter_map(|name| Some((ordinal(cluster, name)?, name)))
+        .map(|(ordinal, name)| instance(cluster, object, world, ordinal, name))
+        .collect();
+    all.sort_by_key(|instance| instance.ordinal);
+    all
+}
+
+fn instance(cluster: &Cluster, object: &crd::Cluster, world: &World, ordinal: u8, name: &str) -> InstanceStatus {
+    let pod = world.pod(name);
+    let role = if object.status.current_primary == name { InstanceRole::Primary } else { InstanceRole::Replica };
+    let waited_for = role == InstanceRole::Replica && cluster.spec.quorum.max > 0;
+    let running = pod.and_then(|pod| postgres(&pod.body)).and_then(|container| container.state.running.as_ref());
+    InstanceStatus {
+        ordinal,
+        name: name.to_owned(),
+        role,
+        state: state(object, pod, name),
+        host: pod.map(|pod| pod.body.status.ip.clone()).unwrap_or_default(),
+        port: PORT,
+        sync: if waited_for { Sync::Quorum } else { Sync::Async },
+        started_at: running.and_then(|running| running.started_at),
+    }
+}
+
+fn postgres(pod: &crd::Pod) -> Option<&crd::ContainerStatus> {
+    pod.status.container_statuses.iter().find(|container| container.name == "postgres")
+}
+
+fn state(object: &crd::Cluster, pod: Option<&Object<crd::Pod>>, name: &str) -> InstanceState {
+    let status = &object.status;
+    let Some(pod) = pod else {
+        return match () {
+            () if object.condition(HIBERNATION).is_some() => InstanceState::Stopped,
+            () if status.initializing_pvc.iter().any(|volume| volume == name) => InstanceState::Creating,
+            () if status.unusable_pvc.iter().any(|volume| volume == name) => InstanceState::Failed("Its volume cannot be used.".into()),
+            () => InstanceState::Starting,
+        };
+    };
+    if pod.meta.deleting.is_some() {
+        return if object.condition(HIBERNATION).is_some() { InstanceState::Stopped } else { InstanceState::Failed("Its pod is being stopped.".into()) };
+    }
+    if let Some(why) = stuck(&pod.body) {
+        return InstanceState::Failed(why);
+    }
+    let ready = pod.body.status.conditions.iter().any(|condition| condition.kind == "Ready" && condition.status == "True");
+    let failed = status.instances_status.get("failed").is_some_and(|names| names.iter().any(|failed| failed == name));
+    match (ready, failed, status.current_primary == name) {
+        (true, true, false) => InstanceState::NotStreaming,
+        (true, ..) => InstanceState::Ready,
+        (false, ..) => InstanceState::Starting,
+    }
+}
+
+/// What a pod waits for that does not come by itself.
+fn stuck(pod: &crd::Pod) -> Option<String> {
+    let unscheduled = pod.status.conditions.iter().find(|condition| condition.kind == "PodScheduled" && condition.status == "False");
+    if let Some(condition) = unscheduled {
+        return Some(format!("No machine of the Kubernetes cluster takes its pod: {}", condition.message));
+    }
+    if pod.status.phase == "Failed" {
+        return Some("Its pod has failed.".into());
+    }
+    let waiting = pod.status.init_container_statuses.iter().chain(&pod.status.container_statuses).filter_map(|container| container.state.waiting.as_ref());
+    let harmless = ["", "PodInitializing", "ContainerCreating"];
+    waiting.filter(|waiting| !harmless.contains(&waiting.reason.as_str())).map(|waiting| format!("{}: {}", waiting.reason, waiting.message)).next()
+}
+
+fn endpoints(cluster: &Cluster, namespace: &str, outside: Option<&str>) -> Vec<Endpoint> {
+    let service = |kind, tail: &str| {
+        let name = format!("{}-{tail}", cluster.name);
+        Endpoint { kind, host: format!("{name}.{namespace}.svc"), name, port: PORT }
+    };
+    let mut all = vec![service(EndpointKind::Rw, "rw")];
+    if cluster.spec.instances > 1 {
+        all.push(service(EndpointKind::Ro, "ro"));
+    }
+    if let Some(host) = outside {
+        all.push(Endpoint { kind: EndpointKind::Rw, name: build::external(cluster), host: host.to_owned(), port: PORT });
+    }
+    all
+}
+
+/// What became of users and databases, as their objects say.
+fn items(cluster: &Cluster, world: &World) -> Inside {
+    let by_name = |name: &str| build::object_name(cluster, name);
+    let users = cluster.spec.users.keys().map(|name| {
+        let object = world.roles.iter().find(|role| role.meta.name == by_name(name.as_str()));
+        let version = object.and_then(|role| role.meta.annotation(build::PASSWORD)?.parse().ok()).unwrap_or(0);
+        (name.clone(), object.map_or(Item::New, |role| item(role.meta.generation, &role.body.status, version)))
+    });
+    let databases = cluster.spec.databases.keys().map(|name| {
+        let object = world.databases.iter().find(|database| database.meta.name == by_name(name.as_str()));
+        (name.clone(), object.map_or(Item::New, |database| item(database.meta.generation, &database.body.status, 0)))
+    });
+    Inside { users: users.collect(), databases: databases.collect(), ..Inside::default() }
+}
+
+fn item(generation: i64, status: &crd::Applied, password_version: u32) -> Item {
+    match status.applied {
+        Some(true) if status.observed_generation == generation => Item::Active { password_version },
+        Some(false) if !is_passing(&status.message) => {
+            let parts = status.extensions.iter().filter(|part| !part.applied).map(|part| format!(" {}: {}.", part.name, part.message.trim_end_matches('.')));
+            Item::Error(format!("{}.{}", status.message.trim_end_matches('.'), parts.collect::<String>()))
+        }
+        // Nobody looked at this wish yet, or what it needs is on its way.
+        Some(_) | None => Item::New,
+    }
+}
+
+/// What the operator says of an object whose turn has not come.
+fn is_passing(message: &str) -> bool {
+    let waits = ["waiting for the cluster", "cluster is not ready", "cluster resource has been deleted", "is a replica", "not found", "does not exist"];
+    message.is_empty() || waits.iter().any(|part| message.to_lowercase().contains(part))
+}
+
+fn notes(cluster: &Cluster, object: &Object<crd::Cluster>, outside: Option<&str>) -> Vec<Reason> {
+    let mut all = Vec::new();
+    if cluster.spec.external && outside.is_none() {
+        let message = "No address from outside was given yet: the Kubernetes cluster's load balancer has to give one.";
+        all.push(Reason::new("NoExternalAddress", message));
+    }
+    if let Some(condition) = object.body.condition("ConsistentSystemID").filter(|condition| condition.status == "False" && condition.reason == "Mismatch") {
+        all.push(Reason::new("InconsistentSystemId", condition.message.clone()));
+    }
+    all
+}

@@ -1,0 +1,75 @@
+//! Takes a cluster away: the Cluster with its pods and volumes, then what it does not own. Nothing that does not carry our label is touched.
+
+use super::{
+    Cnpg,
+    apply::{secret_of, waits_for},
+    build, crd,
+};
+use crate::engine::{
+    EngineError,
+    kube::{
+        failure::Failure,
+        object::{Kind, Meta, OWNER},
+    },
+};
+use domain::{Cluster, Timestamp, observed::Progress, status::Reason};
+use kube::api::PropagationPolicy;
+
+/// Seconds after which it is said what a deletion waits for.
+const LONG: i64 = 60;
+
+impl Cnpg {
+    /// One pass towards nothing.
+    pub(super) async fn removed(&self, cluster: &Cluster) -> Result<Progress, EngineError> {
+        let namespace = self.place.namespace(cluster);
+        let world = self.eyes.look(cluster).await?;
+        if let Some(object) = world.own(cluster) {
+            if object.meta.deleting.is_none() {
+                self.place.delete(&crd::CLUSTER, Some(&namespace), &object.meta.name, &object.meta.uid, PropagationPolicy::Foreground).await?;
+            }
+            return Ok(going(&crd::CLUSTER, &object.meta));
+        }
+        let mut left = None;
+        for role in &world.roles {
+            if let Some(secret) = secret_of(&role.body) {
+                self.remove_secret(cluster, &namespace, &secret).await?;
+            }
+            left = Some(self.drop(&crd::ROLE, &namespace, &role.meta).await?);
+        }
+        for database in &world.databases {
+            left = Some(self.drop(&crd::DATABASE, &namespace, &database.meta).await?);
+        }
+        // Of a creation that was cut off there may be Secrets without a role.
+        for user in cluster.spec.users.keys() {
+            self.remove_secret(cluster, &namespace, &build::secret_name(cluster, user)).await?;
+        }
+        if let Some(progress) = left {
+            return Ok(progress);
+        }
+        match self.place.list::<crd::Volume>(Some(&namespace), &format!("{OWNER}={}", cluster.id)).await {
+            Ok(volumes) => Ok(volumes.first().map_or(Progress::Settled, |volume| going(&crd::VOLUME, &volume.meta))),
+            // Kubernetes takes volumes away with the Cluster that owns them; without that right we take its word.
+            Err(Failure::Blocked(_)) => Ok(Progress::Settled),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn drop(&self, kind: &Kind, namespace: &str, meta: &Meta) -> Result<Progress, EngineError> {
+        if meta.deleting.is_none() {
+            self.place.delete(kind, Some(namespace), &meta.name, &meta.uid, PropagationPolicy::Background).await?;
+        }
+        Ok(going(kind, meta))
+    }
+}
+
+/// It goes; what it waits for when it takes long.
+fn going(kind: &Kind, meta: &Meta) -> Progress {
+    let long = meta.deleting.is_some_and(|since| Timestamp::now().as_second() - since.as_second() > LONG);
+    let message = if long && !meta.finalizers.is_empty() {
+        let who = "If nobody is there to do that, as when the operator was taken away first, take the finalizers out by hand.";
+        format!("{} {} cannot go yet{}. {who}", kind.kind, meta.name, waits_for(meta))
+    } else {
+        format!("{} {} goes.", kind.kind, meta.name)
+    };
+    Progress::Working(Reason::new("Deleting", message))
+}

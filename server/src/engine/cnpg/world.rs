@@ -1,0 +1,83 @@
+//! What is at the place of one cluster: its objects as read in one look.
+
+use super::crd::{self, is_instance};
+use crate::engine::kube::{failure::Failure, object::Object, place::Place, watch::Watches};
+use domain::Cluster;
+use std::sync::Arc;
+
+/// The objects of one cluster.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    /// None: proven not to be there.
+    pub cluster: Option<Arc<Object<crd::Cluster>>>,
+    /// Pods of instances.
+    pub pods: Vec<Arc<Object<crd::Pod>>>,
+    /// Roles that carry our label.
+    pub roles: Vec<Arc<Object<crd::Role>>>,
+    /// Databases that carry our label.
+    pub databases: Vec<Arc<Object<crd::Database>>>,
+}
+
+impl World {
+    /// The Cluster, if it is the portal's and not somebody else's of that name.
+    pub fn own(&self, cluster: &Cluster) -> Option<&Object<crd::Cluster>> {
+        self.cluster.as_deref().filter(|object| object.meta.owner() == Some(cluster.id))
+    }
+
+    /// The pod of that name.
+    pub fn pod(&self, name: &str) -> Option<&Object<crd::Pod>> {
+        self.pods.iter().find(|pod| pod.meta.name == name).map(AsRef::as_ref)
+    }
+}
+
+/// Everything that is watched of clusters at one place.
+pub struct Eyes {
+    clusters: Watches<crd::Cluster>,
+    pods: Watches<crd::Pod>,
+    roles: Watches<crd::Role>,
+    databases: Watches<crd::Database>,
+    place: Arc<Place>,
+}
+
+impl Eyes {
+    /// Nothing is watched before somebody looks.
+    pub fn new(place: &Arc<Place>) -> Self {
+        let place = place.clone();
+        Self {
+            clusters: Watches::new(place.clone()),
+            pods: Watches::new(place.clone()),
+            roles: Watches::new(place.clone()),
+            databases: Watches::new(place.clone()),
+            place,
+        }
+    }
+
+    /// One look. Where CloudNativePG has no DatabaseRole, SQL makes roles and databases, and there are none to be read.
+    pub async fn look(&self, cluster: &Cluster) -> Result<World, Failure> {
+        // Before anything else: one who has no way must not be kept waiting for watches.
+        self.place.client()?;
+        let namespace = self.place.namespace(cluster);
+        let inside = super::has_roles(&self.place);
+        let roles = async { if inside { self.roles.of(&namespace, cluster.id).await } else { Ok(Vec::new()) } };
+        let databases = async { if inside { self.databases.of(&namespace, cluster.id).await } else { Ok(Vec::new()) } };
+        let (found, pods, roles, databases) =
+            tokio::try_join!(self.clusters.one(&namespace, cluster.name.as_str()), self.pods.of(&namespace, cluster.id), roles, databases)?;
+        Ok(World { cluster: found, pods: pods.into_iter().filter(|pod| is_instance(pod)).collect(), roles, databases })
+    }
+
+    /// What our own write came to: read before the watch tells of it.
+    pub fn put(&self, kind: &crate::engine::kube::object::Kind, object: kube::api::DynamicObject) {
+        match kind.kind {
+            "Cluster" => self.clusters.put(object),
+            "Database" => self.databases.put(object),
+            "DatabaseRole" => self.roles.put(object),
+            _ => {}
+        }
+    }
+
+    /// Name of the current primary as last heard; asks nobody.
+    pub fn primary(&self, namespace: &str, name: &str) -> Option<String> {
+        let status = &self.clusters.glance(namespace, name)?.body.status;
+        (!status.current_primary.is_empty()).then(|| status.current_primary.clone())
+    }
+}
