@@ -138,3 +138,17 @@ async fn a_wish_that_cannot_be_had_writes_nothing() {
     assert!(matches!(&progress, Progress::Blocked(reason) if reason.code == "ParameterNotPossible"), "{progress:?}");
     assert!(world.object().await.is_none());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_the_platform_lost_is_found_and_deleted() {
+    let Some(mut world) = World::open("lost").await else { return };
+    world.settles().await;
+    // A deletion right after a write, while a release is under way: the object goes, and everything else stays without an owner.
+    world.edit(&json!({"spec": {"postgresql": {"parameters": {"work_mem": "5MB"}}}})).await;
+    world.until_releasing().await;
+    world.edit(&json!({"spec": {"postgresql": {"parameters": {"work_mem": "6MB"}}}})).await;
+    world.delete_by_hand().await;
+    world.until(|progress| matches!(progress, Progress::Blocked(reason) if reason.code == "Gone")).await;
+    eprintln!("left: {:?}", world.remains().await);
+    world.leaves_nothing().await;
+}

@@ -100,7 +100,7 @@ impl Engine for Cozystack {
 
     async fn remove(&self, cluster: &Cluster) -> Result<Progress, EngineError> {
         let world = apply::look(&self.place, cluster).await?;
-        let progress = remove::remove(&self.place, cluster, &world).await?;
+        let progress = remove::remove(&self.place, &self.known().platform, cluster, &world).await?;
         match progress {
             Progress::Settled => self.nudger.forget(&self.place.namespace(cluster), cluster),
             Progress::Moved(_) | Progress::Working(_) | Progress::Blocked(_) => self.nudger.follow(&self.place, &self.place.namespace(cluster), cluster),

@@ -206,7 +206,7 @@ impl World {
     }
 
     /// Everything of it that a tenant may see.
-    async fn remains(&self) -> Vec<String> {
+    pub async fn remains(&self) -> Vec<String> {
         let labels = format!("apps.cozystack.io/application.name={}", self.cluster.name);
         let mut all = Vec::new();
         for (group, version, kind, plural) in
@@ -264,15 +264,24 @@ impl World {
         self.postgreses().delete(self.cluster.name.as_str(), &DeleteParams::default()).await.unwrap();
     }
 
+    pub async fn until_releasing(&self) {
+        let started = Instant::now();
+        while !self.ready_is("Unknown").await {
+            assert!(started.elapsed() < PATIENCE);
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn ready_is(&self, status: &str) -> bool {
+        let object = self.object().await.unwrap();
+        let conditions = object.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == status)
+    }
+
     /// A deletion at once after a write leaves everything behind.
     pub async fn waits_to_be_deletable(&self) {
         let started = Instant::now();
-        loop {
-            let object = self.object().await.unwrap();
-            let conditions = object.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            if conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] != "Unknown") {
-                break;
-            }
+        while !self.ready_is("True").await && !self.ready_is("False").await {
             assert!(started.elapsed() < PATIENCE);
             sleep(Duration::from_millis(500)).await;
         }

@@ -108,11 +108,16 @@ async fn create(place: &Place, namespace: &str, cluster: &Cluster, world: &World
     body["kind"] = Postgres::KIND.kind.into();
     body["metadata"]["name"] = cluster.name.as_str().into();
     body["metadata"]["namespace"] = namespace.into();
+    create_object(place, namespace, cluster, body).await
+}
+
+/// Makes the object.
+pub async fn create_object(place: &Place, namespace: &str, cluster: &Cluster, mut body: Value) -> Result<Progress, EngineError> {
     stamp(&mut body, Written { after: 0, at: Timestamp::now() });
     let what = format!("creating Postgres {}", cluster.name);
     let object: DynamicObject = serde_json::from_value(body).map_err(anyhow::Error::from)?;
     let api = place.api(&Postgres::KIND, Some(namespace))?;
-    tracing::debug!(cluster.id = %cluster.id, place = place.name(), namespace, "create");
+    tracing::info!(cluster.id = %cluster.id, place = place.name(), namespace, "creating a Postgres object");
     match place.call(&what, WRITE, async { Ok(api.create(&PostParams::default(), &object).await) }).await? {
         Ok(_) => Ok(Progress::Moved(Reason::new("Created", "The Postgres object was created."))),
         Err(error) => refused(&what, &error, namespace),

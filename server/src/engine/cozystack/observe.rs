@@ -83,7 +83,8 @@ fn inside(cluster: &Cluster, world: &World, now: Timestamp) -> Seen<Inside> {
 fn instances(cluster: &Cluster, world: &World) -> Vec<InstanceStatus> {
     let prefix = format!("{}-", release_name(cluster));
     let mut all: Vec<InstanceStatus> = Vec::new();
-    for pod in &world.pods {
+    // Without the object, pods of that name may be those of an earlier cluster.
+    for pod in world.pods.iter().filter(|_| world.object.is_some()) {
         let job = pod.meta.labels.contains_key("cnpg.io/jobRole");
         let Some(name) = pod.meta.labels.get("cnpg.io/instanceName") else { continue };
         let Some(ordinal) = name.strip_prefix(&prefix).and_then(|rest| rest.parse().ok()) else { continue };

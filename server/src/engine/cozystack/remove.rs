@@ -2,17 +2,18 @@
 //! for the right one; and it counts as done only when nothing is to be seen any more.
 
 use super::{
-    apply::{left_behind, not_ours},
+    apply::{Platform, create_object, left_behind, not_ours},
+    build,
     crd::Postgres,
     mark::Mark,
-    observe::{World, release_name},
+    observe::World,
     release::{release, unsafe_to_delete},
 };
 use crate::engine::{
     EngineError,
     kube::{
         failure::{proves_absence, told},
-        object::Readable,
+        object::{Meta, Readable},
         place::Place,
     },
 };
@@ -23,9 +24,9 @@ use std::time::Duration;
 const WRITE: Duration = Duration::from_secs(12);
 
 /// One pass.
-pub async fn remove(place: &Place, cluster: &Cluster, world: &World) -> Result<Progress, EngineError> {
+pub async fn remove(place: &Place, platform: &Platform, cluster: &Cluster, world: &World) -> Result<Progress, EngineError> {
     let namespace = place.namespace(cluster);
-    let Some(there) = &world.object else { return Ok(gone(cluster, &namespace, world)) };
+    let Some(there) = &world.object else { return gone(place, platform, cluster, &namespace, world).await };
     // Another one's: of ours, nothing is left.
     if not_ours(cluster, there).is_some() {
         return Ok(Progress::Settled);
@@ -51,14 +52,30 @@ pub async fn remove(place: &Place, cluster: &Cluster, world: &World) -> Result<P
     }
 }
 
-/// The object is gone: whether everything else is.
-fn gone(cluster: &Cluster, namespace: &str, world: &World) -> Progress {
-    let Some(left) = left_behind(world) else { return Progress::Settled };
+/// The object is gone: whether everything else is. What stays is taken back by making the object again: the platform then adopts what is there, and a
+/// deletion at the right moment takes it along.
+async fn gone(place: &Place, platform: &Platform, cluster: &Cluster, namespace: &str, world: &World) -> Result<Progress, EngineError> {
+    let Some(left) = left_behind(&ours(cluster, world)) else { return Ok(Progress::Settled) };
     let going = world.pods.iter().any(|pod| pod.meta.deleting.is_some());
-    if going {
-        return Progress::Working(Reason::new("Deleting", format!("Its object is gone; {left} is on its way out.")));
+    let now = Timestamp::now();
+    let asked = cluster.deleted_at.unwrap_or(now);
+    if going || now.as_second() - asked.as_second() < LOST {
+        return Ok(Progress::Working(Reason::new("Deleting", format!("Its object is gone; {left} is on its way out."))));
     }
-    let name = release_name(cluster);
-    let help = format!("ask an administrator to run `kubectl delete cluster.postgresql.cnpg.io {name} -n {namespace}`");
-    Progress::Working(Reason::new("LeftBehind", format!("Its object is gone, but {left} is still there. If it stays, Cozystack has lost it: {help}.")))
+    tracing::warn!(cluster.id = %cluster.id, place = place.name(), namespace, left, "the platform lost a cluster; its object is made again to delete it");
+    create_object(place, namespace, cluster, build::shown(cluster, namespace, &platform.chart)).await
+}
+
+/// Seconds after which something that nobody takes away was lost.
+const LOST: i64 = 30;
+/// Seconds by which the clocks of portal and platform may differ.
+const CLOCKS: i64 = 60;
+
+/// Only what can be of this cluster: what is older than the wish for it belonged to another one of that name, and is nobody's to delete here.
+fn ours(cluster: &Cluster, world: &World) -> World {
+    let young = |meta: &Meta| meta.created.is_none_or(|created| created.as_second() + CLOCKS >= cluster.created_at.as_second());
+    let mut world = world.clone();
+    world.pods.retain(|pod| young(&pod.meta));
+    world.workloads.retain(|workload| young(&workload.meta));
+    world
 }
