@@ -3,13 +3,12 @@
 //! No dry runs and no preconditions are used: this API ignores both, and really writes.
 
 use super::{
-    build,
-    chart::Chart,
-    check,
+    build, check,
     crd::{Pod, Postgres},
     mark::{Mark, Written},
     observe::{World, outstanding, release_name},
     patch::{patch, whole},
+    platform::Platform,
     release::{Landed, before, landed, release},
 };
 use crate::engine::{
@@ -31,15 +30,6 @@ const WRITE: Duration = Duration::from_secs(12);
 /// How long to wait until reads show what was written: they come from a cache.
 const SHOWN: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// What is known of the platform.
-#[derive(Debug, Clone)]
-pub struct Platform {
-    /// Its chart.
-    pub chart: Chart,
-    /// Its storage classes; empty: not known.
-    pub classes: Vec<String>,
-}
 
 /// One pass.
 pub async fn converge(place: &Place, platform: &Platform, cluster: &Cluster, verifiers: &Verifiers, world: &World) -> Result<Progress, EngineError> {

@@ -80,7 +80,7 @@ pub fn same_preset(one: &str, other: &str) -> bool {
     one == other || known(one).is_some_and(|preset| known(other) == Some(preset))
 }
 
-/// Words for people about a size that has parts of its own.
+/// What a size says beside its preset; the chart lets it win key by key.
 pub fn own_parts(size: &Size) -> [(&'static str, Option<String>); 2] {
     [("cpu", size.cpu.map(|cpu| cpu.to_string())), ("memory", size.memory.map(|memory| memory.to_string()))]
 }

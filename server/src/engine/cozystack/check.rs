@@ -18,7 +18,7 @@ use domain::{
 const DATABASE_MAX: usize = 63 - "_readonly".len();
 /// The script that makes users and databases is one Secret, and Kubernetes takes no larger one; the rest is for what grows with names.
 const SCRIPT_MAX: usize = 900_000;
-/// The login role that the operator makes for itself and gives its own password back.
+/// Login roles that the operator makes, and gives its own password back.
 const OPERATORS: [&str; 2] = ["app", "streaming_replica"];
 
 /// Why a wish cannot be had here; none: it may be tried. `classes`: storage classes that there are; empty: not known.
@@ -74,7 +74,7 @@ fn database(name: &DatabaseName) -> Option<Reason> {
     })
 }
 
-/// Quotes are added where a name needs them; one that begins with a digit or a hyphen is no name anyway.
+/// What needs a library that the chart does not load. Quotes are added where a name needs them, so every other name will do.
 fn extension(name: &ExtensionName) -> Option<Reason> {
     let preloaded = ["pg_cron", "timescaledb", "citus"];
     let text = name.as_str();
@@ -160,7 +160,7 @@ fn grown(cluster: &Cluster, there: &Object<Postgres>) -> Option<Reason> {
     None
 }
 
-/// Databases that somebody else put into the object, under a name of ours or not: never touched, only told.
+/// Users and databases that somebody else put into the object: never touched, only told.
 pub fn foreign(cluster: &Cluster, there: &Object<Postgres>) -> (Vec<String>, Vec<String>) {
     let mark = Mark::read(&there.meta);
     let names = |key: &str| there.body.map(key).into_iter().flat_map(serde_json::Map::keys).cloned().collect::<Vec<_>>();

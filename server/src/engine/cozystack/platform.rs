@@ -1,7 +1,6 @@
 //! What is known of the platform: its chart, its storage classes, and which rights are missing. Looked at in the background, so that nobody waits for it.
 
 use super::{
-    apply::Platform,
     chart::Chart,
     crd::{Choices, Pod, Postgres, Service, Workload},
 };
@@ -19,6 +18,15 @@ use tokio::time::timeout;
 const ANSWER: Duration = Duration::from_secs(5);
 /// Where the API says what the chart's values are.
 const OPENAPI: &str = "/openapi/v3/apis/apps.cozystack.io/v1alpha1";
+
+/// What is known of the platform.
+#[derive(Debug, Clone)]
+pub struct Platform {
+    /// Its chart.
+    pub chart: Chart,
+    /// Its storage classes; empty: not known.
+    pub classes: Vec<String>,
+}
 
 /// What a look came to.
 #[derive(Debug, Clone)]

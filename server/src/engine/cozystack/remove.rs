@@ -2,11 +2,12 @@
 //! for the right one; and it counts as done only when nothing is to be seen any more.
 
 use super::{
-    apply::{Platform, create_object, left_behind, not_ours},
+    apply::{create_object, left_behind, not_ours},
     build,
     crd::Postgres,
     mark::Mark,
     observe::World,
+    platform::Platform,
     release::{release, unsafe_to_delete},
 };
 use crate::engine::{

@@ -1,6 +1,6 @@
 //! What can be had on Cozystack, what is different there, and how to look for oneself: for people.
 
-use super::{apply::Platform, chart::Chart, observe::release_name};
+use super::{chart::Chart, observe::release_name, platform::Platform};
 use crate::engine::kube::object::{OWNER, Readable};
 use domain::{
     Cluster,
