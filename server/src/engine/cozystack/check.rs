@@ -33,7 +33,8 @@ pub fn refusal(cluster: &Cluster, chart: &Chart, classes: &[String], there: Opti
             "On Cozystack writes never wait for replicas that are missing. Ask for self-healing synchronous replication instead.",
         ));
     }
-    if !chart.offered().contains(&spec.version) {
+    // One that is there goes on with a version that is not offered any more.
+    if there.is_none() && !chart.offered().contains(&spec.version) {
         let offered: Vec<_> = chart.offered().iter().map(Major::to_string).collect();
         return Some(Reason::new("VersionNotOffered", format!("PostgreSQL {} cannot be had here; on offer: {}.", spec.version, offered.join(", "))));
     }
