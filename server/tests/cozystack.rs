@@ -84,7 +84,8 @@ async fn what_others_do_to_the_object_is_undone_or_left_and_told() {
         "users": {"alice": {"password": "in-clear-text"}, "carol": {"replication": false}},
         "databases": {"shop": {"roles": {"admin": []}}, "theirs": {"roles": {}}},
     }});
-    world.edit(&edit).await;
+    let told = world.nudged_by(world.edit(&edit)).await;
+    eprintln!("told after {} ms", told.as_millis());
     world.settles().await;
     let spec = world.spec().await;
     assert_eq!((&spec["replicas"], spec["postgresql"]["parameters"].get("work_mem")), (&json!(1), None), "{spec}");

@@ -10,6 +10,7 @@ use domain::{
     user::User,
     version::Major,
 };
+use futures::StreamExt;
 use kube::{
     Api, Client, Config,
     api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
@@ -161,6 +162,18 @@ impl World {
             self.reopen().await;
         }
         self.settles().await;
+    }
+
+    /// How long it takes until the reconciler hears of what is done there.
+    pub async fn nudged_by(&self, act: impl Future<Output = ()>) -> Duration {
+        let mut nudges = self.engine.nudges();
+        // What came before is told first, and is not meant.
+        while timeout(Duration::from_secs(1), nudges.next()).await.is_ok() {}
+        let started = Instant::now();
+        act.await;
+        let heard = timeout(Duration::from_secs(10), nudges.next()).await.expect("nobody was told");
+        assert_eq!(heard, Some(self.cluster.id));
+        started.elapsed()
     }
 
     /// Nothing is written while everything is as wished for.
