@@ -6,7 +6,7 @@ use super::{
     build, check,
     crd::{Pod, Postgres},
     mark::{Mark, Written},
-    observe::{World, outstanding, release_name},
+    observe::{World, outstanding, release_name, unfinished},
     patch::{patch, whole},
     platform::Platform,
     release::{Landed, before, landed, release},
@@ -175,9 +175,9 @@ fn names(change: &Value) -> Vec<String> {
     if spec.is_empty() { of("metadata") } else { spec }
 }
 
-/// What is there without an object. The finished pod of the job that makes users does not count: it stays for an hour, and holds nothing.
+/// What is there without an object.
 pub fn left_behind(world: &World) -> Option<String> {
-    let pod = world.pods.iter().find(|pod| pod.meta.labels.contains_key("cnpg.io/cluster")).map(|pod| format!("the pod {}", pod.meta.name));
+    let pod = world.pods.first().map(|pod| format!("the pod {}", pod.meta.name));
     pod.or_else(|| {
         let name = &world.workloads.first()?.meta.name;
         Some(name.strip_prefix("pvc-").map_or_else(|| format!("the pod {}", name.trim_start_matches("pod-")), |volume| format!("the volume {volume}")))
@@ -189,11 +189,16 @@ pub async fn look(place: &Place, cluster: &Cluster) -> Result<World, Failure> {
     let namespace = place.namespace(cluster);
     let name = release_name(cluster);
     let object = place.get::<Postgres>(Some(&namespace), cluster.name.as_str());
-    // The label is on the pods of instances, of what prepares them and of the job that makes users.
-    let labels = format!("apps.cozystack.io/application.kind=Postgres,apps.cozystack.io/application.name={}", cluster.name);
+    let labels = format!("cnpg.io/cluster={name}");
     let pods = place.list::<Pod>(Some(&namespace), &labels);
     let monitor = format!("workloads.cozystack.io/monitor={name}");
-    let workloads = place.list(Some(&namespace), &monitor);
+    let workloads = async {
+        match place.list(Some(&namespace), &monitor).await {
+            // Older platforms do not let tenants read what is counted: then nothing is known of volumes.
+            Err(Failure::Blocked(_)) => Ok(Vec::new()),
+            answer => answer,
+        }
+    };
     let outside = format!("{name}-external-write");
     let outside = async {
         match cluster.spec.external {
@@ -202,5 +207,9 @@ pub async fn look(place: &Place, cluster: &Cluster) -> Result<World, Failure> {
         }
     };
     let (object, pods, workloads, outside) = tokio::try_join!(object, pods, workloads, outside)?;
-    Ok(World { object, pods, workloads, outside })
+    let mut world = World { object, pods, workloads, outside, jobs: Vec::new() };
+    if unfinished(&world, Timestamp::now()) {
+        world.jobs = place.list(Some(&namespace), &format!("batch.kubernetes.io/job-name={name}-init-job")).await?;
+    }
+    Ok(world)
 }

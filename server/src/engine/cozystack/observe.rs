@@ -25,6 +25,8 @@ pub struct World {
     pub object: Option<Object<Postgres>>,
     /// Pods of the instances, and of what prepares them.
     pub pods: Vec<Object<Pod>>,
+    /// Pods of the job that makes users and databases, looked at while a release is not in place. They stay for an hour, and hold nothing.
+    pub jobs: Vec<Object<Pod>>,
     /// The service with an address from outside.
     pub outside: Option<Object<Service>>,
     /// What Cozystack counts.
@@ -39,11 +41,9 @@ pub fn release_name(cluster: &Cluster) -> String {
 /// What is there.
 pub fn observed(cluster: &Cluster, namespace: &str, world: &World, now: Timestamp) -> Observed {
     let mut notes = Vec::new();
-    if let Some(waiting) =
-        world.pods.iter().find(|pod| pod.meta.labels.get(JOB).is_some_and(|job| job.ends_with("-init-job")) && pod.body.status.phase == "Failed")
-    {
+    if let Some(failed) = world.jobs.iter().find(|pod| pod.body.status.phase == "Failed") {
         let words = "The platform's job that makes users and databases failed and is tried again; why is in its log, which only an administrator may read";
-        notes.extend(unfinished(world, now).then(|| Reason::new("InitJobFailed", format!("{words} (pod {}).", waiting.meta.name))));
+        notes.push(Reason::new("InitJobFailed", format!("{words} (pod {}).", failed.meta.name)));
     }
     let given = world.outside.as_ref().is_some_and(|service| !service.body.status.load_balancer.ingress.is_empty());
     if cluster.spec.external && !given && world.object.is_some() && !unfinished(world, now) {
@@ -53,10 +53,8 @@ pub fn observed(cluster: &Cluster, namespace: &str, world: &World, now: Timestam
     Observed { instances: Seen::Known(instances(cluster, world)), endpoints: endpoints(cluster, namespace, world), inside: inside(cluster, world, now), notes }
 }
 
-/// The label of a Job's pods.
-const JOB: &str = "batch.kubernetes.io/job-name";
-
-fn unfinished(world: &World, now: Timestamp) -> bool {
+/// Whether the last write is not in place yet.
+pub fn unfinished(world: &World, now: Timestamp) -> bool {
     world.object.as_ref().is_some_and(|object| landed(&release(&object.body.status), Mark::read(&object.meta).written, now) != Landed::Yes)
 }
 
