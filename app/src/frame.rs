@@ -1,6 +1,5 @@
 //! The frame around every page: document, routes, sidebar, top bar, banner, palette.
 
-use crate::view::Drawn;
 use crate::{
     api::boot::Boot,
     component::{icon, note},
@@ -39,7 +38,7 @@ pub fn App() -> impl IntoView {
     view! {
         <Title formatter=|page: String| if page.is_empty() { "Howdah".into() } else { format!("{page} · Howdah") }/>
         <Router>
-            <Routes fallback=|| framed(page::not_found()).drawn()>
+            <Routes fallback=|| framed(page::not_found()).into_any()>
                 <Route path=link::SIGN_IN view=page::sign_in::SignIn ssr=SsrMode::Async/>
                 <ParentRoute path=link::ROOT view=Frame ssr=SsrMode::Async>
                     <Route path=link::ROOT view=page::clusters::Clusters/>
@@ -57,13 +56,13 @@ pub fn App() -> impl IntoView {
             </Routes>
         </Router>
     }
-    .drawn()
+    .into_any()
 }
 
 /// The frame around the page of the current address.
 #[component]
 fn Frame() -> impl IntoView {
-    framed(view! { <Outlet/> }.drawn())
+    framed(view! { <Outlet/> }.into_any())
 }
 
 fn framed(page: AnyView) -> AnyView {
@@ -72,7 +71,7 @@ fn framed(page: AnyView) -> AnyView {
     if boot.actor.is_none() && boot.reachable {
         let back = place.pathname.get_untracked();
         let target = if back == "/" { Link::SignIn.path() } else { format!("{}?next={back}", Link::SignIn.path()) };
-        return view! { <Redirect path=target/> }.drawn();
+        return view! { <Redirect path=target/> }.into_any();
     }
     let live = use_live();
     keys::listen();
@@ -95,7 +94,7 @@ fn framed(page: AnyView) -> AnyView {
         {keys::help()}
         <div class="sr" role="status">{move || live.announcement().get()}</div>
     }
-    .drawn()
+    .into_any()
 }
 
 /// What the server knew when it rendered the page.
@@ -115,16 +114,16 @@ pub fn page_head(title: impl Into<String>, beside: impl IntoView + 'static, belo
         <Title text=title.clone()/>
         <header class="page-head">
             <div class="stack" style="--gap:.35rem">
-                <div class="row" style="--gap:.65rem"><h1>{title}</h1>{beside.drawn()}</div>
-                {below.drawn()}
+                <div class="row" style="--gap:.65rem"><h1>{title}</h1>{beside.into_any()}</div>
+                {below.into_any()}
             </div>
-            <div class="row">{actions.drawn()}</div>
+            <div class="row">{actions.into_any()}</div>
         </header>
     }
-    .drawn()
+    .into_any()
 }
 
 /// A link that looks like an action.
 pub fn link_button(class: &'static str, to: &Link, symbol: &'static str, label: &'static str) -> AnyView {
-    view! { <a class=class href=to.path()>{icon(symbol)}{label}</a> }.drawn()
+    view! { <a class=class href=to.path()>{icon(symbol)}{label}</a> }.into_any()
 }

@@ -14,7 +14,6 @@ pub mod live;
 pub mod page;
 #[cfg(feature = "ssr")]
 pub mod portal;
-pub mod view;
 
 pub use frame::App;
 #[cfg(feature = "ssr")]

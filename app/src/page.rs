@@ -1,6 +1,5 @@
 //! Pages: fetch and compose; one file a page.
 
-use crate::view::Drawn;
 use crate::{component::icon, link::Link};
 use leptos::prelude::*;
 
@@ -31,5 +30,5 @@ pub fn not_found() -> AnyView {
             <a class="btn primary" href=Link::Clusters.path()>{icon("db")}"See all clusters"</a>
         </div></section>
     }
-    .drawn()
+    .into_any()
 }

@@ -1,5 +1,6 @@
 //! A cluster: the wish, what became of it, and how far apart the two are.
 
+use crate::Timestamp;
 use crate::{
     command::{Change, Confirm},
     error::{Conflict, Error},
@@ -7,7 +8,6 @@ use crate::{
     spec::Spec,
     status::Status,
 };
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 use uuid::Uuid;

@@ -1,7 +1,7 @@
 //! A database of a cluster, as wished for.
 
+use crate::Timestamp;
 use crate::name::{Description, ExtensionName, RoleName};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use uuid::Uuid;

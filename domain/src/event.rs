@@ -1,7 +1,7 @@
 //! What happened to a cluster, in words.
 
+use crate::Timestamp;
 use crate::cluster::ClusterId;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// How an event is drawn.

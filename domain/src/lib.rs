@@ -19,6 +19,8 @@ pub mod quorum;
 pub mod size;
 pub mod spec;
 pub mod status;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod timestamp;
 pub mod topology;
 pub mod update;
 pub mod user;
@@ -29,8 +31,11 @@ pub use access::{Action, Actor, Role};
 pub use cluster::{Cluster, ClusterId, ProjectId};
 pub use command::{Accepted, Change, Command, Confirm};
 pub use error::{Conflict, Error, FieldError};
+#[cfg(not(target_arch = "wasm32"))]
 pub use jiff::Timestamp;
 pub use name::{ClusterName, DatabaseName, ExtensionName, PlaceName, RoleName};
 pub use spec::Spec;
 pub use status::{Phase, Status};
+#[cfg(target_arch = "wasm32")]
+pub use timestamp::Timestamp;
 pub use uuid::Uuid;

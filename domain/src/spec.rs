@@ -1,5 +1,6 @@
 //! The wish for one cluster, the rules that it keeps, and how a change folds into it.
 
+use crate::Timestamp;
 use crate::{
     command::Change,
     database::Database,
@@ -13,7 +14,6 @@ use crate::{
     user::User,
     version::Major,
 };
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

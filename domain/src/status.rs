@@ -1,12 +1,12 @@
 //! What became of a wish: derived by one pure function from the wish and what was seen.
 
+use crate::Timestamp;
 use crate::{
     cluster::Cluster,
     name::{DatabaseName, RoleName},
     observed::{Observed, Progress},
     vitals::Sync,
 };
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

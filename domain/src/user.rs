@@ -1,7 +1,7 @@
 //! A login role of a cluster, as wished for. Its password is never here: only a count of how often it changed.
 
+use crate::Timestamp;
 use crate::name::Description;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

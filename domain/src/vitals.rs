@@ -1,7 +1,7 @@
 //! Measurements of a running cluster, seconds old and never stored.
 
+use crate::Timestamp;
 use crate::cluster::ClusterId;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Whether a commit waits for a replica.

@@ -89,8 +89,13 @@ impl Portal for Service {
     }
 
     async fn events(&self, actor: &Actor, id: ClusterId, limit: u32) -> Result<Vec<Event>, Error> {
-        self.cluster(actor, id).await?;
-        Ok(events::list(&self.store, id, limit.min(EVENTS)).await?)
+        authorize(actor, Action::View)?;
+        let found = events::list(&self.store, actor.project, id, limit.min(EVENTS)).await?;
+        if found.is_empty() {
+            // Nothing happened yet, or there is no such cluster for them.
+            self.cluster(actor, id).await?;
+        }
+        Ok(found)
     }
 
     fn vitals(&self, id: ClusterId) -> Option<Vitals> {

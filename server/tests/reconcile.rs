@@ -131,7 +131,7 @@ async fn a_cluster_becomes_ready_step_by_step_and_its_history_says_so() {
     let ready = world.until(id, "it is ready", |c| c.status.phase == Phase::Ready).await;
     assert_eq!(ready.status.generation, 1);
     assert_eq!(world.model.asked(id).len(), 6, "steps follow each other in one pass");
-    let titles: Vec<_> = events::list(&world.store, id, 10).await.expect("events").into_iter().map(|e| e.title).collect();
+    let titles: Vec<_> = events::list(&world.store, ProjectId::DEFAULT, id, 10).await.expect("events").into_iter().map(|e| e.title).collect();
     assert!(titles.iter().any(|title| title == "Cluster is ready"), "{titles:?}");
     world.end().await;
 }

@@ -4,6 +4,7 @@
 mod bench;
 mod check;
 mod css;
+mod kubernetes;
 mod precompress;
 mod run;
 mod site;

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::run::{cargo, program, run, target};
 use crate::wasm::Variant;
-use crate::{check, site};
+use crate::{check, kubernetes, site};
 
 /// Something that passes or fails.
 pub struct Step {
@@ -24,6 +24,7 @@ impl Step {
 /// Everything that must hold before a change is taken.
 pub fn all(only: Option<&str>) -> Vec<Step> {
     let mut steps = check::steps();
+    steps.push(Step::new("kubernetes", kubernetes::build));
     steps.push(Step::new("tests", tests));
     steps.push(Step::new("browser", browser));
     steps.retain(|step| only.is_none_or(|word| step.name.contains(word)));

@@ -3,30 +3,33 @@
 // The macro makes a public struct of each function, whose fields are its documented arguments.
 #![allow(missing_docs)]
 
-use super::ApiError;
-use domain::{ClusterId, event::Event, offer::Offer, vitals::Vitals};
+use super::{Answer, ApiError};
+use domain::{Cluster, ClusterId, event::Event, offer::Offer, vitals::Vitals};
 use leptos::{server, server_fn::codec::GetUrl};
 use serde::{Deserialize, Serialize};
 
-/// What the pages of a cluster need beside it.
+/// A cluster with what its pages need beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sight {
+    /// The cluster.
+    pub cluster: Cluster,
     /// Its last measurement, if there is a fresh one.
     pub vitals: Option<Vitals>,
     /// What can be had here.
     pub offer: Offer,
 }
 
-/// What the pages of a cluster need beside it.
-#[server(prefix = "/api", endpoint = "cluster/sight", input = GetUrl)]
-pub async fn get_sight(id: ClusterId) -> Result<Sight, ApiError> {
+/// The cluster of that name.
+#[server(prefix = "/api", endpoint = "cluster", input = GetUrl, output = Answer)]
+pub async fn get_sight(name: String) -> Result<Sight, ApiError> {
     let (portal, actor) = super::ctx()?;
-    let cluster = portal.cluster(&actor, id).await?;
-    Ok(Sight { vitals: portal.vitals(id), offer: portal.place(Some(&cluster.place))?.offer })
+    let name = name.parse().map_err(|_| domain::Error::NotFound)?;
+    let cluster = portal.named(&actor, &name).await?;
+    Ok(Sight { vitals: portal.vitals(cluster.id), offer: portal.place(Some(&cluster.place))?.offer, cluster })
 }
 
 /// The newest events of a cluster first.
-#[server(prefix = "/api", endpoint = "cluster/events", input = GetUrl)]
+#[server(prefix = "/api", endpoint = "cluster/events", input = GetUrl, output = Answer)]
 pub async fn get_events(id: ClusterId, limit: u32) -> Result<Vec<Event>, ApiError> {
     let (portal, actor) = super::ctx()?;
     Ok(portal.events(&actor, id, limit.min(100)).await?)

@@ -1,35 +1,20 @@
-//! Server functions about clusters: list, look, create.
+//! Server functions about clusters: list, create.
 
 // The macro makes public fields of the arguments.
 #![allow(missing_docs)]
 
-use super::ApiError;
+use super::{Answer, ApiError};
 #[cfg(feature = "ssr")]
 use crate::link::Link;
 use crate::page::create::draft::Draft;
-use domain::{Cluster, offer::Offer};
+use domain::Cluster;
 use leptos::{server, server_fn::codec::GetUrl};
 
 /// All clusters, by name.
-#[server(prefix = "/api", endpoint = "clusters", input = GetUrl)]
+#[server(prefix = "/api", endpoint = "clusters", input = GetUrl, output = Answer)]
 pub async fn list_clusters() -> Result<Vec<Cluster>, ApiError> {
     let (portal, actor) = super::ctx()?;
     Ok(portal.clusters(&actor).await?)
-}
-
-/// The cluster of that name.
-#[server(prefix = "/api", endpoint = "cluster", input = GetUrl)]
-pub async fn get_cluster(name: String) -> Result<Cluster, ApiError> {
-    let (portal, actor) = super::ctx()?;
-    let name = name.parse().map_err(|_| domain::Error::NotFound)?;
-    Ok(portal.named(&actor, &name).await?)
-}
-
-/// What can be had here.
-#[server(prefix = "/api", endpoint = "offer", input = GetUrl)]
-pub async fn get_offer() -> Result<Offer, ApiError> {
-    let (portal, _) = super::ctx()?;
-    Ok(portal.place(None)?.offer)
 }
 
 /// Makes a cluster of what was chosen in the form, and shows it.

@@ -3,9 +3,12 @@
 // The macro makes a public struct of each function, whose fields are its documented arguments.
 #![allow(missing_docs)]
 
-use super::ApiError;
+use super::{Answer, ApiError};
 use domain::ClusterId;
-use leptos::{server, server_fn::codec::GetUrl};
+use leptos::{
+    server,
+    server_fn::codec::{GetUrl, PostUrl},
+};
 use serde::{Deserialize, Serialize};
 
 /// What a document would do.
@@ -18,14 +21,14 @@ pub struct Trial {
 }
 
 /// The document of a cluster. Passwords are never in it.
-#[server(prefix = "/api", endpoint = "document", input = GetUrl)]
+#[server(prefix = "/api", endpoint = "document", input = GetUrl, output = Answer)]
 pub async fn get_document(cluster: ClusterId) -> Result<String, ApiError> {
     let (portal, actor) = super::ctx()?;
     Ok(portal.document(&actor, cluster).await?)
 }
 
 /// Tries a document (`intent` is `review`) or saves it (`save`).
-#[server(prefix = "/api", endpoint = "document/apply")]
+#[server(prefix = "/api", endpoint = "document/apply", input = PostUrl, output = Answer)]
 pub async fn apply_document(cluster: ClusterId, expected: Option<u64>, text: String, #[server(default)] intent: String) -> Result<Trial, ApiError> {
     use crate::portal::{Intent, Target};
     let (portal, actor) = super::ctx()?;

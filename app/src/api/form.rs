@@ -1,23 +1,16 @@
 //! One way for every form, with and without JavaScript.
 //!
-//! A form is a [`PostForm`] around a `ServerAction`; the server function ends with [`done`] (a redirect) or with an `ApiError`.
-//! - With JavaScript the post is a `fetch`: what was typed stays in the inputs, the error arrives in the action's value.
+//! A form is a [`super::post::post_form`]; the server function ends with [`done`] (a redirect) or with an `ApiError`.
+//! - With JavaScript the post is a `fetch`: what was typed stays in the inputs, the error arrives in [`super::post::Post`].
 //! - Without, the browser posts to `/api/…` and the same server function runs. When it refuses, [`give_back`] steps in: the page that the form is on (hidden field
 //!   `_page`) is rendered as the *answer to the post*: nothing is put into a URL, a cookie or memory, and text of any length survives. What was typed
 //!   and the error travel in the context as [`Returned`]; passwords and secrets are left out. The address bar is put right by [`restore_address`].
-//! - Pages do not see the difference: [`Form::of`] gives the error of each field and the text to start from. Use [`Form::only`] when several forms of
-//!   one server function are on a page; a hidden input tells them apart.
+//! - Pages do not see the difference: [`Form`] gives the error of each field and the text to start from.
 
-use super::ApiError;
-use crate::view::Drawn;
 use domain::{Conflict, Error};
-use leptos::{
-    form::ActionForm,
-    prelude::*,
-    server_fn::{Http, ServerFn, client::Client, codec::PostUrl, request::ClientReq},
-};
+use leptos::prelude::*;
 use leptos_router::hooks::use_location;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 /// Name of the hidden field with the path of the page that a form is on.
 const PAGE: &str = "_page";
@@ -45,44 +38,6 @@ pub struct Form {
 }
 
 impl Form {
-    /// The only form of its server function on the page.
-    pub fn of<F>(action: ServerAction<F>) -> Self
-    where
-        F: ServerFn<Error = ApiError> + Clone + Send + Sync + 'static,
-        F::Output: Clone + Send + Sync + 'static,
-    {
-        Self::matching(action, |_| true)
-    }
-
-    /// The form whose hidden input `name` holds `value`, among several of the same server function.
-    pub fn only<F>(action: ServerAction<F>, name: &str, value: &str) -> Self
-    where
-        F: ServerFn<Error = ApiError> + Clone + Send + Sync + 'static,
-        F::Output: Clone + Send + Sync + 'static,
-    {
-        Self::matching(action, |returned| returned.typed.iter().any(|(n, v)| n == name && v == value))
-    }
-
-    fn matching<F>(action: ServerAction<F>, mine: impl Fn(&Returned) -> bool) -> Self
-    where
-        F: ServerFn<Error = ApiError> + Clone + Send + Sync + 'static,
-        F::Output: Clone + Send + Sync + 'static,
-    {
-        let returned = use_context::<Option<Returned>>().flatten().filter(|r| r.endpoint == F::PATH && mine(r));
-        let (typed, first) = returned.map_or((None, None), |r| (Some(r.typed), r.error));
-        let (version, value, pending) = (action.version(), action.value(), action.pending());
-        Self::new(
-            Signal::derive(move || match value.read().as_ref() {
-                Some(Err(error)) => Some(error.0.clone()),
-                Some(Ok(_)) => None,
-                None if version.get() == 0 => first.clone(),
-                None => None,
-            }),
-            typed,
-            pending.into(),
-        )
-    }
-
     /// A form that is sent by its address and shown again with what was typed, as drafts are.
     pub fn draft(error: Signal<Option<Error>>, typed: Option<Vec<(String, String)>>) -> Self {
         Self::new(error, typed, Signal::stored(false))
@@ -140,33 +95,6 @@ fn covers(field: &str, path: &str) -> bool {
     path == field || path.strip_prefix(field).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// The form itself: posts to the server function, and says which page it is on.
-#[component]
-pub fn PostForm<F, Out>(
-    /// The server function's action.
-    action: ServerAction<F>,
-    /// Classes of the form element.
-    #[prop(optional)]
-    class: &'static str,
-    /// The inputs.
-    children: Children,
-) -> impl IntoView
-where
-    F: ServerFn<Protocol = Http<PostUrl, Out>> + DeserializeOwned + Clone + Send + Sync + 'static,
-    F::Output: Send + Sync + 'static,
-    F::Error: Send + Sync + 'static,
-    <F as ServerFn>::Client: Client<<F as ServerFn>::Error>,
-    <<F::Client as Client<F::Error>>::Request as ClientReq<F::Error>>::FormData: From<web_sys::FormData>,
-    Out: 'static,
-{
-    let children = view! {
-        {page_field()}
-        {children()}
-    }
-    .drawn();
-    view! { <ActionForm action attr:class=class>{children}</ActionForm> }
-}
-
 /// The hidden input that says which page a form is on.
 pub(super) fn page_field() -> AnyView {
     let place = use_location();
@@ -175,7 +103,7 @@ pub(super) fn page_field() -> AnyView {
         let query = query.trim_start_matches('?').to_owned();
         if query.is_empty() { path } else { format!("{path}?{query}") }
     };
-    view! { <input type="hidden" name=PAGE value=here/> }.drawn()
+    view! { <input type="hidden" name=PAGE value=here/> }.into_any()
 }
 
 /// Sends the browser to `path` once the form was accepted, with or without JavaScript.

@@ -4,8 +4,8 @@
 // The macro makes a public struct of each function, whose fields are its documented arguments.
 #![allow(missing_docs)]
 
-use super::ApiError;
-use leptos::server;
+use super::{Answer, ApiError};
+use leptos::{server, server_fn::codec::PostUrl};
 use serde::{Deserialize, Serialize};
 
 /// What is shown once.
@@ -18,7 +18,7 @@ pub struct Once {
 }
 
 /// The password that waits to be shown for a user of this cluster; the second time there is none.
-#[server(prefix = "/api", endpoint = "users/once")]
+#[server(prefix = "/api", endpoint = "users/once", input = PostUrl, output = Answer)]
 pub async fn take_password(cluster: String) -> Result<Option<Once>, ApiError> {
     super::ctx()?;
     Ok(cookie::take(&cluster))

@@ -2,7 +2,6 @@
 //! many forms would otherwise carry the code to encode, send and decode each of them into the browser.
 
 use super::form::{Form, Returned, page_field};
-use crate::view::Drawn;
 use domain::{Conflict, Error};
 use leptos::{ev::SubmitEvent, prelude::*};
 
@@ -70,7 +69,7 @@ pub fn post_form(post: Post, class: &'static str, hidden: Vec<(&'static str, Sig
         drop(event);
     };
     let hidden = hidden.into_iter().map(|(name, value)| view! { <input type="hidden" name=name value=value/> }).collect_view();
-    view! { <form method="post" action=post.endpoint class=class on:submit=send>{page_field()}{hidden}{children}</form> }.drawn()
+    view! { <form method="post" action=post.endpoint class=class on:submit=send>{page_field()}{hidden}{children}</form> }.into_any()
 }
 
 #[cfg(feature = "hydrate")]

@@ -1,19 +1,18 @@
 //! Text to take away: a single value, or a block. The button appears where the browser can copy.
 
 use super::basic::icon;
-use crate::view::Drawn;
 use leptos::prelude::*;
 
 /// A single value to take away. `what` names it, as in `Copy host and port`.
 pub fn copy(what: impl Into<String>, text: impl Into<Signal<String>>) -> AnyView {
     let text = text.into();
-    view! { <div class="copy"><code tabindex="0">{move || text.get()}</code>{copy_button(what.into(), text)}</div> }.drawn()
+    view! { <div class="copy"><code tabindex="0">{move || text.get()}</code>{copy_button(what.into(), text)}</div> }.into_any()
 }
 
 /// A block to read and take away.
 pub fn code(what: impl Into<String>, text: impl Into<Signal<String>>) -> AnyView {
     let (what, text) = (what.into(), text.into());
-    view! { <div class="code"><pre tabindex="0" aria-label=what.clone()>{move || text.get()}</pre>{copy_button(format!("Copy {what}"), text)}</div> }.drawn()
+    view! { <div class="code"><pre tabindex="0" aria-label=what.clone()>{move || text.get()}</pre>{copy_button(format!("Copy {what}"), text)}</div> }.into_any()
 }
 
 /// The button alone, for text that stands elsewhere.
@@ -30,7 +29,7 @@ pub fn copy_button(label: String, text: Signal<String>) -> AnyView {
         <button class="btn icon ghost small needs-script" type="button" aria-label=label on:click=click>{symbol}</button>
         <span class="sr" role="status">{said}</span>
     }
-    .drawn()
+    .into_any()
 }
 
 /// Puts text on the clipboard; where the browser refuses, the text can still be selected.

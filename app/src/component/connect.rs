@@ -6,7 +6,6 @@ use super::{
 };
 use crate::draft::percent;
 use crate::link::{self, Link};
-use crate::view::Drawn;
 use domain::{Cluster, place::Access, status::EndpointKind};
 use leptos::prelude::*;
 use leptos_router::{components::Form, hooks::use_query_map};
@@ -27,7 +26,7 @@ pub fn connect(cluster: Signal<Cluster>, access: Option<Access>) -> AnyView {
     let data = Link::Data(name.clone()).path();
     let lacks = Memo::new(move |_| cluster.read().spec.users.is_empty() || cluster.read().spec.databases.is_empty());
     let body = move || {
-        if lacks.get() { first_steps(&data) } else { view! { {chooser(cluster, choice)}{result(cluster, choice, &data, access)}{ways(access)} }.drawn() }
+        if lacks.get() { first_steps(&data) } else { view! { {chooser(cluster, choice)}{result(cluster, choice, &data, access)}{ways(access)} }.into_any() }
     };
     let external = move || if cluster.read().spec.external { "TLS required. External access is on." } else { "TLS required. External access is off." };
     let network = format!("{}#network", Link::Settings(name).path());
@@ -44,7 +43,7 @@ fn first_steps(data: &str) -> AnyView {
         <p class="muted">"To connect, a user and a database are needed."</p>
         <div class="row"><a class="btn small" href=user>{icon("user")}"Add a user"</a><a class="btn small" href=database>{icon("db")}"Add a database"</a></div>
     }
-    .drawn()
+    .into_any()
 }
 
 fn chooser(cluster: Signal<Cluster>, choice: Memo<Choice>) -> AnyView {
@@ -81,14 +80,14 @@ fn chooser(cluster: Signal<Cluster>, choice: Memo<Choice>) -> AnyView {
             <noscript inner_html="<button class='btn small' type='submit'>Show this</button>"></noscript>
         </div>
     };
-    view! { <Form method="get" action="" noscroll=true replace=true>{fields.drawn()}</Form> }.drawn()
+    view! { <Form method="get" action="" noscroll=true replace=true>{fields.into_any()}</Form> }.into_any()
 }
 
 /// Commands that make it reachable from where it is not.
 fn ways(access: StoredValue<Option<Access>>) -> AnyView {
     let commands = access.with_value(|access| access.as_ref().map(|access| access.commands.clone())).unwrap_or_default();
     let all = commands.into_iter().map(|(what, command)| view! { <div class="field"><span class="label">{what}</span>{copy("Copy command", command)}</div> });
-    all.collect_view().drawn()
+    all.collect_view().into_any()
 }
 
 fn result(cluster: Signal<Cluster>, choice: Memo<Choice>, data: &str, access: StoredValue<Option<Access>>) -> AnyView {
@@ -105,7 +104,7 @@ fn result(cluster: Signal<Cluster>, choice: Memo<Choice>, data: &str, access: St
     let is_known = Memo::new(move |_| address.read().is_some());
     let body = move || {
         if !is_known.get() {
-            return view! { <p class="muted">"The address appears here as soon as the primary is up."</p> }.drawn();
+            return view! { <p class="muted">"The address appears here as soon as the primary is up."</p> }.into_any();
         }
         let what = format!("{} example", choice.read().language.name());
         let password = format!("{rotate}?dialog=password-{}", choice.read().user);
@@ -115,7 +114,7 @@ fn result(cluster: Signal<Cluster>, choice: Memo<Choice>, data: &str, access: St
             {code(what, example)}
             <p class="hint">"The example checks the server's certificate: put the "<a href=authority.clone() rel="external" download=CA_FILE>"CA certificate"</a>" beside it as "<code>{CA_FILE}</code>"."</p>
         }
-        .drawn()
+        .into_any()
     };
-    body.drawn()
+    body.into_any()
 }

@@ -1,7 +1,6 @@
 //! Dialogs. Each has an address (`?dialog=<id>`), so it opens without script; with script it is modal.
 
 use super::basic::icon;
-use crate::view::Drawn;
 use leptos::{html, prelude::*};
 use leptos_router::{
     NavigateOptions,
@@ -28,7 +27,7 @@ pub fn Dialog(
         <header><h2 id=label.clone()>{title}</h2><a class="btn icon ghost small push" aria-label="Close" href=closed_path()>{icon("x")}</a></header>
         {children()}
     };
-    frame(id, "dlg", label, children.drawn())
+    frame(id, "dlg", label, children.into_any())
 }
 
 /// The element itself: open when its address says so. For dialogs with a look of their own.
@@ -76,7 +75,7 @@ pub fn frame(id: String, class: &'static str, label: String, children: AnyView) 
     });
     // The attribute is the server's alone: in the browser the element keeps it itself.
     let open = is_open.get_untracked();
-    view! { <dialog class=class id=id aria-labelledby=label open=open node_ref=node on:close=on_close>{children}</dialog> }.drawn()
+    view! { <dialog class=class id=id aria-labelledby=label open=open node_ref=node on:close=on_close>{children}</dialog> }.into_any()
 }
 
 /// The address of this page with the dialog open.

@@ -2,7 +2,6 @@
 
 use super::basic::icon;
 use crate::api::form::Form;
-use crate::view::Drawn;
 use leptos::prelude::*;
 
 /// An input with label, hint and error. Starts from what was typed before the form came back, else from `value`.
@@ -55,8 +54,8 @@ pub fn Field(
             aria-describedby=tie.described aria-invalid=tie.invalid/>
     };
     let input = match unit {
-        Some(unit) => view! { <div class="join">{input}<span class="unit">{unit}</span></div> }.drawn(),
-        None => input.drawn(),
+        Some(unit) => view! { <div class="join">{input}<span class="unit">{unit}</span></div> }.into_any(),
+        None => input.into_any(),
     };
     framed(id, label, hint, tie.error, input)
 }
@@ -98,7 +97,7 @@ pub fn Area(
         <textarea id=name name=name rows=rows class="mono" spellcheck="false" autocomplete="off" on:input=heard
             aria-describedby=tie.described aria-invalid=tie.invalid>{text}</textarea>
     };
-    framed(name.into(), label, hint, tie.error, input.drawn())
+    framed(name.into(), label, hint, tie.error, input.into_any())
 }
 
 /// What ties an input to its hint and its error.
@@ -129,7 +128,7 @@ impl Tie {
 
 fn framed(id: String, label: String, hint: String, error: Signal<Option<String>>, input: AnyView) -> AnyView {
     let hint = (!hint.is_empty()).then(|| view! { <p class="hint" id=format!("{id}-h")>{hint}</p> });
-    view! { <div class="field"><label for=id.clone()>{label}</label>{input}{hint}{error_line(id, error)}</div> }.drawn()
+    view! { <div class="field"><label for=id.clone()>{label}</label>{input}{hint}{error_line(id, error)}</div> }.into_any()
 }
 
 /// The error below an input or a group, with the id that [`Tie`] names.
@@ -138,7 +137,7 @@ pub fn error_line(id: String, error: Signal<Option<String>>) -> AnyView {
         let id = format!("{id}-e");
         error.get().map(|text| view! { <p class="error" id=id>{icon("bad")}<span>{text}</span></p> })
     })
-    .drawn()
+    .into_any()
 }
 
 /// What is wrong with a form as a whole: errors that belong to none of the fields `shown`, and a count of those that do.
@@ -158,12 +157,12 @@ pub fn form_errors(form: Form, shown: &'static [&'static str]) -> AnyView {
         let all = elsewhere.get().into_iter().chain(counted);
         all.map(|text| view! { <p class="error">{icon("bad")}<span>{text}</span></p> }).collect_view()
     };
-    view! { <div role="alert" class="stack" style="--gap:.25rem">{lines}</div> }.drawn()
+    view! { <div role="alert" class="stack" style="--gap:.25rem">{lines}</div> }.into_any()
 }
 
 /// The button that sends a form; busy while it is under way. `class` as in `btn primary`.
 pub fn submit(form: Form, class: &'static str, symbol: &'static str, label: impl Into<String>) -> AnyView {
     let (label, busy) = (label.into(), form.busy);
     let symbol = move || if busy.get() { super::spinning("busy") } else { icon(symbol) };
-    view! { <button class=class type="submit" aria-busy=move || busy.get().then_some("true")>{symbol}{label}</button> }.drawn()
+    view! { <button class=class type="submit" aria-busy=move || busy.get().then_some("true")>{symbol}{label}</button> }.into_any()
 }

@@ -5,7 +5,6 @@ use super::{
     time::ago,
     topology::tone::Tone,
 };
-use crate::view::Drawn;
 use leptos::prelude::*;
 use rows::{Alarm, Row, summary};
 
@@ -37,7 +36,7 @@ pub fn alarms(all: Memo<Vec<Alarm>>) -> AnyView {
             })
             .collect_view()
     };
-    drawn.drawn()
+    drawn.into_any()
 }
 
 fn row(row: &Row) -> AnyView {
@@ -48,7 +47,7 @@ fn row(row: &Row) -> AnyView {
             <span class="push num muted" style="text-align:end">{row.evidence.clone()}{since}</span>
         </li>
     }
-    .drawn()
+    .into_any()
 }
 
 fn symbol(tone: Tone) -> AnyView {

@@ -1,7 +1,6 @@
 //! How a cluster's state looks: ink, icon and word, always together.
 
 use super::basic::{icon, spinning};
-use crate::view::Drawn;
 use domain::{Cluster, Phase, status::InstanceState};
 use leptos::prelude::*;
 
@@ -60,5 +59,5 @@ pub fn cluster_pill(cluster: &Cluster) -> AnyView {
 
 fn drawn(class: &'static str, state: &'static str, symbol: &'static str, word: String) -> AnyView {
     let symbol = if symbol == "busy" { spinning(symbol) } else { icon(symbol) };
-    view! { <span class=class data-s=state>{symbol}{word}</span> }.drawn()
+    view! { <span class=class data-s=state>{symbol}{word}</span> }.into_any()
 }

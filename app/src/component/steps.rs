@@ -1,7 +1,6 @@
 //! Work that takes more than a few seconds, step by step.
 
 use super::basic::{icon, spinning};
-use crate::view::Drawn;
 use leptos::prelude::*;
 
 /// One step of a work.
@@ -20,8 +19,8 @@ pub fn steps(all: Vec<Step>, beside: impl Fn(usize) -> Option<AnyView>) -> AnyVi
     let all = all.into_iter().enumerate().map(|(at, step)| {
         let symbol = if step.state == "busy" { spinning("busy") } else { icon(step.state) };
         let text = (!step.text.is_empty()).then(|| view! { <span class="hint">{step.text}</span> });
-        let beside = beside(at).unwrap_or_else(|| view! { <span></span> }.drawn());
+        let beside = beside(at).unwrap_or_else(|| view! { <span></span> }.into_any());
         view! { <li data-s=step.state>{symbol}<b>{step.title}</b>{beside}{text}</li> }
     });
-    view! { <ol class="steps">{all.collect_view()}</ol> }.drawn()
+    view! { <ol class="steps">{all.collect_view()}</ol> }.into_any()
 }

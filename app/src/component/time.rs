@@ -1,7 +1,6 @@
 //! Times for people. Ages are counted from the page's own clock, so that the server's rendering and the browser's first one are equal.
 
 use crate::live::{seconds, use_live};
-use crate::view::Drawn;
 use domain::Timestamp;
 use leptos::prelude::*;
 
@@ -9,13 +8,13 @@ use leptos::prelude::*;
 pub fn ago(at: Timestamp) -> AnyView {
     let now = use_live().now();
     let text = move || age(at, now.get());
-    view! { <time datetime=at.to_string() title=utc(at)>{text}</time> }.drawn()
+    view! { <time datetime=at.to_string() title=utc(at)>{text}</time> }.into_any()
 }
 
 /// `52 s so far`: how long something has been going on.
 pub fn since(at: Timestamp) -> AnyView {
     let now = use_live().now();
-    view! { <time datetime=at.to_string() title=utc(at)>{move || format!("{} so far", span(seconds(at, now.get())))}</time> }.drawn()
+    view! { <time datetime=at.to_string() title=utc(at)>{move || format!("{} so far", span(seconds(at, now.get())))}</time> }.into_any()
 }
 
 /// Relative under a day, the date after.

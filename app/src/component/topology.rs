@@ -4,7 +4,6 @@ use super::{
     basic::{card, icon, spinning},
     time::ago,
 };
-use crate::view::Drawn;
 use domain::Timestamp;
 use leptos::prelude::*;
 use model::{End, Meter, Node, Picture, Wire};
@@ -32,27 +31,29 @@ fn legend() -> AnyView {
             <li class="k2" style="--c2:var(--edge)">"asynchronous"</li>
         </ul>
     }
-    .drawn()
+    .into_any()
 }
 
 fn drawn(picture: &Picture) -> AnyView {
     if picture.primary.is_none() && picture.replicas.is_empty() {
-        return view! { <p class="muted" style="grid-column:1/-1">"No instance is there yet. Each appears here as it is made."</p> }.drawn();
+        return view! { <p class="muted" style="grid-column:1/-1">"No instance is there yet. Each appears here as it is made."</p> }.into_any();
     }
     let ends = picture.ends.iter().map(end).collect_view();
     let primary = match &picture.primary {
         Some(primary) => node(primary, "node primary", "Primary"),
-        None => view! { <div class="node" data-s="bad"><b>{icon("bad")}"No primary"</b><span class="muted">"Nothing accepts writes now"</span></div> }.drawn(),
+        None => {
+            view! { <div class="node" data-s="bad"><b>{icon("bad")}"No primary"</b><span class="muted">"Nothing accepts writes now"</span></div> }.into_any()
+        }
     };
     let replicas = (!picture.replicas.is_empty()).then(|| {
         let all = picture.replicas.iter().map(|(wire, node)| replica(wire, node)).collect_view();
         view! { <ul class="reps">{all}</ul> }
     });
-    view! { <div class="ends">{ends}</div><div class="link" aria-hidden="true"></div>{primary}{replicas} }.drawn()
+    view! { <div class="ends">{ends}</div><div class="link" aria-hidden="true"></div>{primary}{replicas} }.into_any()
 }
 
 fn end(end: &End) -> AnyView {
-    view! { <div class="node"><b>{icon(end.icon)}{end.title}</b><code class="xs muted" title=end.name.clone()>{end.address.clone()}</code></div> }.drawn()
+    view! { <div class="node"><b>{icon(end.icon)}{end.title}</b><code class="xs muted" title=end.name.clone()>{end.address.clone()}</code></div> }.into_any()
 }
 
 fn node(node: &Node, class: &'static str, role: &'static str) -> AnyView {
@@ -68,7 +69,7 @@ fn node(node: &Node, class: &'static str, role: &'static str) -> AnyView {
             {meters}
         </div>
     }
-    .drawn()
+    .into_any()
 }
 
 fn meter(meter: &Meter) -> AnyView {
@@ -80,7 +81,7 @@ fn meter(meter: &Meter) -> AnyView {
         <dd><span class="bar" data-s=ink role="meter" aria-valuenow=percent aria-valuemin="0" aria-valuemax="100" aria-label=label style=format!("--v:{percent}")></span></dd>
         <dd class="num">{percent}"%"</dd>
     }
-    .drawn()
+    .into_any()
 }
 
 fn replica(wire: &Wire, to: &Node) -> AnyView {
@@ -91,5 +92,5 @@ fn replica(wire: &Wire, to: &Node) -> AnyView {
             {node(to, "node", "Replica")}
         </li>
     }
-    .drawn()
+    .into_any()
 }

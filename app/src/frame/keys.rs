@@ -1,7 +1,6 @@
 //! Keyboard shortcuts: Ctrl K, C, /, G then a letter, ?. Single keys do nothing while somebody types, and can be turned off.
 
 use crate::component::Dialog;
-use crate::view::Drawn;
 use leptos::prelude::*;
 
 /// Where a browser remembers that single keys are off.
@@ -30,7 +29,7 @@ pub fn help() -> AnyView {
             <div class="body stack"><dl class="kv ends">{rows}</dl>{switch()}</div>
         </Dialog>
     }
-    .drawn()
+    .into_any()
 }
 
 fn switch() -> AnyView {
@@ -43,7 +42,7 @@ fn switch() -> AnyView {
         browser::turn(on.get_untracked());
     };
     view! { <label class="switch needs-script"><input type="checkbox" role="switch" prop:checked=on on:change=change/>"Single keys, in this browser"</label> }
-        .drawn()
+        .into_any()
 }
 
 #[cfg(feature = "hydrate")]

@@ -1,6 +1,5 @@
 //! The command palette: clusters, pages, commands. Without script its address shows it as a page of links with a filter of clusters.
 
-use crate::view::Drawn;
 use crate::{
     component::{
         dialog::{closed_path, frame},
@@ -117,7 +116,7 @@ pub fn palette() -> AnyView {
         </form>
         <div class="menu" id="palette-list" role="listbox" aria-label="Results" on:click=move |_| forget()>{options}</div>
     };
-    frame("palette".into(), "palette", "palette-t".into(), inside.drawn())
+    frame("palette".into(), "palette", "palette-t".into(), inside.into_any())
 }
 
 /// The entries that hold every typed word, clusters cut to a screenful.
@@ -131,13 +130,13 @@ fn narrowed(all: Vec<Entry>, typed: &str) -> Vec<Entry> {
 
 fn section(group: &'static str, found: &[Entry], at: RwSignal<usize>) -> Option<AnyView> {
     let mine: Vec<_> = found.iter().enumerate().filter(|(_, entry)| entry.group == group).map(|(n, entry)| option(n, entry.clone(), at)).collect();
-    (!mine.is_empty()).then(|| view! { <div role="group" aria-label=group><h3 aria-hidden="true">{group}</h3>{mine}</div> }.drawn())
+    (!mine.is_empty()).then(|| view! { <div role="group" aria-label=group><h3 aria-hidden="true">{group}</h3>{mine}</div> }.into_any())
 }
 
 fn option(n: usize, entry: Entry, at: RwSignal<usize>) -> AnyView {
     let key = (!entry.key.is_empty()).then(|| view! { <kbd class="push">{entry.key}</kbd> });
     let selected = move || if at.get() == n { "true" } else { "false" };
-    view! { <a id=format!("palette-{n}") role="option" aria-selected=selected href=entry.path>{icon(entry.symbol)}{entry.label}{key}</a> }.drawn()
+    view! { <a id=format!("palette-{n}") role="option" aria-selected=selected href=entry.path>{icon(entry.symbol)}{entry.label}{key}</a> }.into_any()
 }
 
 #[cfg(test)]

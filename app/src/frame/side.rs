@@ -1,6 +1,5 @@
 //! The sidebar: clusters, the pages of the cluster at hand, who is signed in. A drawer on small screens, opened without script.
 
-use crate::view::Drawn;
 use crate::{
     api::boot::Boot,
     component::{dialog_path, icon, look},
@@ -32,7 +31,7 @@ pub fn sidebar(boot: &Boot) -> AnyView {
             {me(boot)}
         </nav>
     }
-    .drawn()
+    .into_any()
 }
 
 fn current(here: Memo<Option<Link>>, page: &Link) -> Option<&'static str> {
@@ -50,18 +49,18 @@ fn cluster_pages(name: ClusterName, here: Memo<Option<Link>>) -> AnyView {
         view! { <li><a href=href aria-current=move || current(here, &page)>{icon(symbol)}{label}</a></li> }
     });
     let state = move || seen.get().map(|(state, ..)| state);
-    let symbol = move || seen.get().map_or_else(|| icon("db"), |(_, symbol, word)| view! { {icon(symbol)}<span class="sr">{word}" "</span> }.drawn());
+    let symbol = move || seen.get().map_or_else(|| icon("db"), |(_, symbol, word)| view! { {icon(symbol)}<span class="sr">{word}" "</span> }.into_any());
     view! {
         <section aria-labelledby="nav-c">
             <h2 id="nav-c" class="st" data-s=state style="max-inline-size:100%">{symbol}<span class="trunc" title=name.to_string()>{name.to_string()}</span></h2>
             <ul>{items.collect_view()}</ul>
         </section>
     }
-    .drawn()
+    .into_any()
 }
 
 fn me(boot: &Boot) -> AnyView {
-    let Some(actor) = boot.actor.clone() else { return view! { <div></div> }.drawn() };
+    let Some(actor) = boot.actor.clone() else { return view! { <div></div> }.into_any() };
     let initials: String = actor.name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect::<String>().to_uppercase();
     view! {
         <div>
@@ -79,5 +78,5 @@ fn me(boot: &Boot) -> AnyView {
             </div>
         </div>
     }
-    .drawn()
+    .into_any()
 }

@@ -1,6 +1,5 @@
 //! The top bar: where one is, how fresh the page is, search, theme.
 
-use crate::view::Drawn;
 use crate::{
     api::boot::{Boot, Theme},
     component::time::span,
@@ -25,7 +24,7 @@ pub fn bar(boot: &Boot) -> AnyView {
             {theme_button(boot.theme)}
         </header>
     }
-    .drawn()
+    .into_any()
 }
 
 fn crumbs() -> AnyView {
@@ -44,7 +43,7 @@ fn crumbs() -> AnyView {
         let before = before.into_iter().map(|(href, label)| view! { <li><a href=href>{label}</a></li> }).collect_view();
         view! { <ol class="crumbs">{before}<li><span aria-current="page">{last}</span></li></ol> }
     };
-    all.drawn()
+    all.into_any()
 }
 
 /// How old what is on the page may be. Not announced: it changes every second.
@@ -62,7 +61,7 @@ fn freshness() -> AnyView {
         (Connection::Live, Some(at)) => format!("Live, updated {} ago", span(seconds(at, now.get()))),
         (Connection::Lost { since }, _) => format!("Reconnecting, last update {} ago", span(seconds(heard.get().unwrap_or(since), now.get()))),
     };
-    view! { <span class="live wide" data-s=ink>{text}</span> }.drawn()
+    view! { <span class="live wide" data-s=ink>{text}</span> }.into_any()
 }
 
 /// As the system, light, dark, and round again.
@@ -80,5 +79,5 @@ fn theme_button(theme: Option<Theme>) -> AnyView {
             <button class="btn ghost icon theme" type="submit" aria-label=format!("Theme: {now}. Change theme")>{icon("auto")}</button>
         </form>
     }
-    .drawn()
+    .into_any()
 }

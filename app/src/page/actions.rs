@@ -1,6 +1,5 @@
 //! What can be done to a whole cluster from more than one page: switch primary, restart, pause, resume, delete. Each is a dialog with an address.
 
-use crate::view::Drawn;
 use crate::{
     api::{
         post::{Post, post_form},
@@ -32,7 +31,7 @@ pub fn top(actions: impl IntoView + 'static) -> AnyView {
     let act = move || {
         others.get().then(|| view! { <p style="margin-block-end:var(--s4)"><a class="btn" href=format!("{overview}?dialog=take-over")>{icon("edit")}"Take over these fields"</a></p> })
     };
-    view! { {cluster_head(actions)}{health::alarms(alarms)}{act} }.drawn()
+    view! { {cluster_head(actions)}{health::alarms(alarms)}{act} }.into_any()
 }
 
 /// The last measurement, as the stream or the first look gave it. None while there is nothing to measure.
@@ -59,7 +58,7 @@ pub fn items(cluster: Signal<Cluster>) -> AnyView {
     let is_off = Memo::new(move |_| cluster.read().spec.power == Power::Off);
     let has_replica = Memo::new(move |_| cluster.read().spec.instances > 1);
     let item = |id: &str, class: &'static str, symbol: &'static str, label: &'static str| {
-        view! { <a class=class href=dialog_path(id)>{icon(symbol)}{label}</a> }.drawn()
+        view! { <a class=class href=dialog_path(id)>{icon(symbol)}{label}</a> }.into_any()
     };
     let running = move || {
         let switch = has_replica.get().then(|| item("switch", "", "swap", "Switch primary"));
@@ -67,18 +66,15 @@ pub fn items(cluster: Signal<Cluster>) -> AnyView {
     };
     let stopped = move || is_off.get().then(|| item("resume", "", "play", "Resume cluster"));
     let delete = may(Action::Delete).then(|| view! { <hr/>{item("delete", "danger", "trash", "Delete cluster")} });
-    view! { {running}{stopped}{delete} }.drawn()
+    view! { {running}{stopped}{delete} }.into_any()
 }
 
 /// The dialog that the address asks for, if it is one of these.
-pub fn dialogs(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, offer: Option<Offer>) -> AnyView {
+pub fn dialogs(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, offer: &Offer) -> AnyView {
     let wanted = wanted_dialog();
-    let offer = StoredValue::new(offer);
+    let (pause, switch, restart) = (offer.pause, offer.switchover, offer.restart);
     let drawn = move || {
         let name = cluster.read_untracked().name.to_string();
-        let pause = offer.with_value(|offer| offer.as_ref().is_none_or(|offer| offer.pause));
-        let switch = offer.with_value(|offer| offer.as_ref().is_none_or(|offer| offer.switchover));
-        let restart = offer.with_value(|offer| offer.as_ref().is_none_or(|offer| offer.restart));
         match wanted.get().as_deref() {
             Some("switch") if switch => switch_dialog(cluster, vitals),
             Some("restart") if restart => restart_dialog(cluster),
@@ -88,12 +84,12 @@ pub fn dialogs(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, offer: Op
             Some("delete") => delete_dialog(cluster, vitals, pause),
             Some("switch" | "pause" | "restart") => {
                 view! { <Dialog id="switch" title=format!("{name}: not offered here")><div class="body"><p>"This place does not offer it."</p></div></Dialog> }
-                    .drawn()
+                    .into_any()
             }
-            _ => ().drawn(),
+            _ => ().into_any(),
         }
     };
-    drawn.drawn()
+    drawn.into_any()
 }
 
 /// A dialog around one form.
@@ -119,15 +115,15 @@ pub struct Ask {
 /// The dialog; or which role is needed for what it asks.
 pub fn ask(Ask { id, title, action, post, hidden, body, fields, button }: Ask) -> AnyView {
     if !may(action) {
-        return view! { <Dialog id=id title=title.clone()><div class="body">{refused(button.2, action)}</div></Dialog> }.drawn();
+        return view! { <Dialog id=id title=title.clone()><div class="body">{refused(button.2, action)}</div></Dialog> }.into_any();
     }
     let close = crate::component::dialog::closed_path();
     let inner = view! {
         <div class="body stack" style="--gap:var(--s3)">{body}{collision(post.form)}{form_errors(post.form, fields)}</div>
         <footer><a class="btn" href=close>"Cancel"</a>{submit(post.form, button.0, button.1, button.2)}</footer>
     };
-    let form = post_form(post, "dlg", hidden, inner.drawn());
-    view! { <Dialog id=id title=title>{form}</Dialog> }.drawn()
+    let form = post_form(post, "dlg", hidden, inner.into_any());
+    view! { <Dialog id=id title=title>{form}</Dialog> }.into_any()
 }
 
 /// The hidden inputs `cluster` and `expected`.
@@ -155,7 +151,7 @@ fn switch_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> AnyV
             Some(lag) => format!("{} and {} behind", model::seconds(lag.seconds), human(lag.bytes)),
             None => "lag unknown".into(),
         };
-        let text = if ready { lag.drawn() } else { "not ready to take over".drawn() };
+        let text = if ready { lag.into_any() } else { "not ready to take over".into_any() };
         let checked = chosen == ordinal.to_string();
         view! { <label class="choice"><input type="radio" name="to" value=ordinal checked=checked disabled=!ready/><b>{instance.name.clone()}</b><span class="hint">{text}</span></label> }
     });
@@ -171,7 +167,7 @@ fn switch_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> AnyV
         action: Action::Operate,
         post,
         hidden: seen(cluster, post),
-        body: body.drawn(),
+        body: body.into_any(),
         fields: &[],
         button: ("btn primary", "swap", "Switch primary"),
     })
@@ -190,7 +186,7 @@ fn restart_dialog(cluster: Signal<Cluster>) -> AnyView {
         action: Action::Operate,
         post,
         hidden: seen(cluster, post),
-        body: view! { <p>{body}</p> }.drawn(),
+        body: view! { <p>{body}</p> }.into_any(),
         fields: &[],
         button: ("btn primary", "rotate", "Restart instances"),
     })
@@ -209,7 +205,7 @@ fn take_over_dialog(cluster: Signal<Cluster>) -> AnyView {
         action: Action::Configure,
         post,
         hidden: seen(cluster, post),
-        body: body.drawn(),
+        body: body.into_any(),
         fields: &[],
         button: ("btn primary", "edit", "Take over"),
     })
@@ -228,7 +224,7 @@ fn pause_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> AnyVi
         action: Action::Operate,
         post,
         hidden: only_cluster(cluster),
-        body: body.drawn(),
+        body: body.into_any(),
         fields: &[],
         button: ("btn primary", "pause", "Pause cluster"),
     })
@@ -244,7 +240,7 @@ fn resume_dialog(cluster: Signal<Cluster>) -> AnyView {
         action: Action::Operate,
         post,
         hidden: only_cluster(cluster),
-        body: body.drawn(),
+        body: body.into_any(),
         fields: &[],
         button: ("btn primary", "play", "Resume cluster"),
     })
@@ -274,7 +270,7 @@ fn delete_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, pause: 
         action: Action::Delete,
         post,
         hidden: only_cluster(cluster),
-        body: body.drawn(),
+        body: body.into_any(),
         fields: &["confirm"],
         button: ("btn danger primary", "trash", "Delete cluster"),
     })

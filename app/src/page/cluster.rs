@@ -1,25 +1,34 @@
 //! Around all pages of one cluster: fetches it once, follows it live, says when it is gone. Pages below take it by [`use_cluster`].
 
-use crate::view::Drawn;
 use crate::{
-    api::clusters::get_cluster,
+    api::cluster::{Sight, get_sight},
     component::{cluster_pill, cores, empty, section_error},
     frame::page_head,
     link::Link,
     live::use_live,
     page::{creating, not_found, overview},
 };
-use domain::{Cluster, Error, Phase};
+use domain::{Cluster, Error, Phase, offer::Offer, vitals::Vitals};
 use leptos::prelude::*;
 use leptos_router::{components::Outlet, hooks::use_params_map};
 
-/// The cluster of the page, always at least as new as when it was fetched.
+/// What the pages below share.
 #[derive(Clone, Copy)]
-struct Here(Memo<Cluster>);
+struct Here {
+    /// Always at least as new as when it was fetched.
+    cluster: Memo<Cluster>,
+    /// As fetched.
+    beside: StoredValue<(Option<Vitals>, Offer)>,
+}
 
 /// The cluster that this page is about. Only below [`ClusterPages`].
 pub fn use_cluster() -> Signal<Cluster> {
-    expect_context::<Here>().0.into()
+    expect_context::<Here>().cluster.into()
+}
+
+/// Its last measurement when the page was fetched, and what can be had here. Only below [`ClusterPages`].
+pub fn use_beside() -> (Option<Vitals>, Offer) {
+    expect_context::<Here>().beside.get_value()
 }
 
 /// Fetches the cluster of the address and shows the page below it.
@@ -27,35 +36,36 @@ pub fn use_cluster() -> Signal<Cluster> {
 pub fn ClusterPages() -> impl IntoView {
     let params = use_params_map();
     let name = Memo::new(move |_| params.read().get("name").unwrap_or_default());
-    let fetched = Resource::new(move || name.get(), get_cluster);
+    let fetched = Resource::new(move || name.get(), get_sight);
     use_live().retry_when_back(fetched);
     view! {
         <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the cluster"</p> }>
             {move || Suspend::new(async move {
                 match fetched.await {
-                    Ok(cluster) => below(cluster),
+                    Ok(sight) => below(sight),
                     Err(error) if error.0 == Error::NotFound => not_found(),
-                    Err(error) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The cluster", &error.0)} }.drawn(),
+                    Err(error) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The cluster", &error.0)} }.into_any(),
                 }
             })}
         </Suspense>
     }
-    .drawn()
+    .into_any()
 }
 
-fn below(fetched: Cluster) -> AnyView {
+fn below(sight: Sight) -> AnyView {
+    let Sight { cluster: fetched, vitals, offer } = sight;
     let followed = use_live().cluster(fetched.clone());
     // Of a cluster that is gone the last known state stays, so that pages need not care.
     let last = Memo::new(move |before: Option<&Cluster>| followed.get().or_else(|| before.cloned()).unwrap_or_else(|| fetched.clone()));
-    provide_context(Here(last));
+    provide_context(Here { cluster: last, beside: StoredValue::new((vitals, offer)) });
     let is_gone = Memo::new(move |_| followed.read().is_none());
-    (move || if is_gone.get() { gone(&last.get_untracked()) } else { view! { <Outlet/> }.drawn() }).drawn()
+    (move || if is_gone.get() { gone(&last.get_untracked()) } else { view! { <Outlet/> }.into_any() }).into_any()
 }
 
 fn gone(cluster: &Cluster) -> AnyView {
     let text = format!("{} and its data were deleted. Its name is free again.", cluster.name);
     let step = view! { <a class="btn primary" href=Link::Clusters.path()>"See all clusters"</a> };
-    view! { <section class="card">{empty("This cluster is gone", text, step)}</section> }.drawn()
+    view! { <section class="card">{empty("This cluster is gone", text, step)}</section> }.into_any()
 }
 
 /// The header of every page of a cluster: name, state, shape, what is not reached yet. Only the actions differ.
@@ -78,7 +88,7 @@ fn shape(cluster: &Cluster) -> AnyView {
         n => format!("{}, {n} instances (1 primary, {} replica{})", spec.topology, n - 1, if n == 2 { "" } else { "s" }),
     };
     let size = format!("{}, {} and {} each", spec.size.preset, cores(spec.size.cpu()), domain::quantity::human(spec.size.memory().get()));
-    view! { <span>{format!("PostgreSQL {}", spec.version.number())}</span><span>{instances}</span><span>{size}</span> }.drawn()
+    view! { <span>{format!("PostgreSQL {}", spec.version.number())}</span><span>{instances}</span><span>{size}</span> }.into_any()
 }
 
 /// The first page of a cluster: while it comes up for the first time, its steps; after that the overview.
@@ -86,5 +96,5 @@ fn shape(cluster: &Cluster) -> AnyView {
 pub fn First() -> impl IntoView {
     let cluster = use_cluster();
     let is_new = Memo::new(move |_| matches!(cluster.read().status.phase, Phase::New | Phase::Creating));
-    (move || if is_new.get() { creating::creating() } else { view! { <overview::Overview/> }.drawn() }).drawn()
+    (move || if is_new.get() { creating::creating() } else { view! { <overview::Overview/> }.into_any() }).into_any()
 }

@@ -1,6 +1,5 @@
 //! All clusters: a table that follows live, filtered by the address.
 
-use crate::view::Drawn;
 use crate::{
     api::clusters::list_clusters,
     component::{cluster_status, cores, empty, icon, menu, note, refused, section_error},
@@ -30,12 +29,12 @@ pub fn Clusters() -> impl IntoView {
             {move || Suspend::new(async move {
                 match fetched.await {
                     Ok(clusters) => listed(clusters),
-                    Err(error) => view! { {page_head("Clusters", (), (), ())}{section_error("The list of clusters", &error.0)} }.drawn(),
+                    Err(error) => view! { {page_head("Clusters", (), (), ())}{section_error("The list of clusters", &error.0)} }.into_any(),
                 }
             })}
         </Suspense>
     }
-    .drawn()
+    .into_any()
 }
 
 fn listed(fetched: Vec<Cluster>) -> AnyView {
@@ -45,7 +44,7 @@ fn listed(fetched: Vec<Cluster>) -> AnyView {
     let body = move || if is_empty.get() { welcome::first_step() } else { table(all) };
     // The empty list has its own first step: one primary button is enough.
     let actions = move || (!is_empty.get() && may(Action::Create)).then(actions);
-    view! { {page_head("Clusters", (), (), actions)}{body} }.drawn()
+    view! { {page_head("Clusters", (), (), actions)}{body} }.into_any()
 }
 
 fn actions() -> AnyView {
@@ -53,7 +52,7 @@ fn actions() -> AnyView {
         <a class="btn wide" href=format!("{}?mode=yaml", Link::Create.path())>{icon("yaml")}"Import YAML"</a>
         {link_button("btn primary", &Link::Create, "plus", "Create cluster")}
     }
-    .drawn()
+    .into_any()
 }
 
 fn table(all: Memo<Vec<Cluster>>) -> AnyView {
@@ -86,11 +85,11 @@ fn table(all: Memo<Vec<Cluster>>) -> AnyView {
             </section>
         </div>
     }
-    .drawn()
+    .into_any()
 }
 
 fn row(id: ClusterId, all: Memo<Vec<Cluster>>) -> AnyView {
-    let Some(first) = all.with_untracked(|all| all.iter().find(|c| c.id == id).cloned()) else { return ().drawn() };
+    let Some(first) = all.with_untracked(|all| all.iter().find(|c| c.id == id).cloned()) else { return ().into_any() };
     let name = first.name.clone();
     let cluster = Memo::new(move |_| all.read().iter().find(|c| c.id == id).cloned().unwrap_or_else(|| first.clone()));
     let title = move || {
@@ -129,7 +128,7 @@ fn row(id: ClusterId, all: Memo<Vec<Cluster>>) -> AnyView {
             <td class="n">{menu(format!("m-{id}"), format!("Actions for {name}"), "btn icon ghost small", actions)}</td>
         </tr>
     }
-    .drawn()
+    .into_any()
 }
 
 /// The replica that is furthest behind. Unknown is not zero.
@@ -143,7 +142,7 @@ fn lag(id: ClusterId, cluster: Memo<Cluster>) -> AnyView {
         let furthest = vitals.read().as_ref().and_then(|v| v.replicas.iter().map(|lag| lag.seconds).reduce(f64::max));
         furthest.map_or_else(|| "unknown".to_owned(), |seconds| format!("{seconds:.1} s"))
     };
-    view! { <span class=("stale", move || stale.get())>{text}</span> }.drawn()
+    view! { <span class=("stale", move || stale.get())>{text}</span> }.into_any()
 }
 
 fn attention(all: &[Cluster]) -> Option<AnyView> {
@@ -182,7 +181,7 @@ fn search(filter: Memo<Filter>, all: Memo<Vec<Cluster>>) -> AnyView {
             <button class="btn small no-script">"Apply"</button>
         </form>
     }
-    .drawn()
+    .into_any()
 }
 
 fn nothing_found(filter: &Filter) -> AnyView {

@@ -1,6 +1,5 @@
 //! Two people changed one cluster: says who did what, while the typed text stays.
 
-use crate::view::Drawn;
 use crate::{
     api::{cluster::get_events, form::Form},
     component::{note, time::ago},
@@ -37,5 +36,5 @@ pub fn collision(form: Form) -> AnyView {
             })
         })
     };
-    view! { <Suspense>{who}</Suspense> }.drawn()
+    view! { <Suspense>{who}</Suspense> }.into_any()
 }

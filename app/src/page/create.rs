@@ -1,11 +1,10 @@
 //! A new cluster: as a form with its resource beside it, or as the resource itself.
 
-use crate::view::Drawn;
 use crate::{
     api::{
         clusters::{CreateCluster, ImportCluster},
-        form::{Form, PostForm},
         places::get_places,
+        post::{Post, post_form},
     },
     component::{Area, form_errors, refused, section_error, submit},
     frame::{may, page_head},
@@ -14,7 +13,7 @@ use crate::{
 };
 use domain::{Action, Error, PlaceName, manifest::print_in, place::Place};
 use draft::Draft;
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::hooks::use_query_map;
 
 pub mod draft;
@@ -38,7 +37,7 @@ pub fn Create() -> impl IntoView {
             })}
         </Suspense>
     }
-    .drawn()
+    .into_any()
 }
 
 fn is_yaml() -> Memo<bool> {
@@ -55,12 +54,12 @@ fn modes() -> AnyView {
             <a href=format!("{path}?mode=yaml") aria-current=move || yaml.get().then_some("page")>"YAML"</a>
         </nav>
     }
-    .drawn()
+    .into_any()
 }
 
 fn both(places: Vec<Place>) -> AnyView {
-    let (create, import) = (ServerAction::<CreateCluster>::new(), ServerAction::<ImportCluster>::new());
-    let (form, text) = (Form::of(create), Form::of(import));
+    let (create, import) = (Post::to(CreateCluster::PATH), Post::to(ImportCluster::PATH));
+    let form = create.form;
     let query = use_query_map();
     let chosen = chosen(&places);
     let start = {
@@ -82,15 +81,15 @@ fn both(places: Vec<Place>) -> AnyView {
     let viewer = (!allowed).then(|| refused("Creating a cluster", Action::Create));
     let body = move || {
         if yaml.get() {
-            document(import, text, draft)
+            document(import, draft)
         } else {
             let Some(place) = place() else { return section_error("What can be had here", &Error::Unavailable) };
             let several = places.with_value(|all| (all.len() > 1).then(|| self::place::choose(all, &place.name)));
             let inputs = view! { <div class="split" style="--rail:21.5rem"><div class="stack">{several}{inputs::all(form, draft, &place)}</div>{summary::rail(form, draft)}</div> };
-            view! { <PostForm action=create>{inputs.drawn()}</PostForm> }.drawn()
+            post_form(create, "", Vec::new(), inputs.into_any())
         }
     };
-    view! { <div class="stack">{viewer}<fieldset disabled=!allowed>{body}</fieldset></div> }.drawn()
+    view! { <div class="stack">{viewer}<fieldset disabled=!allowed>{body}</fieldset></div> }.into_any()
 }
 
 /// Which place is meant when none is named: `local`, else the first.
@@ -99,7 +98,8 @@ fn chosen(places: &[Place]) -> usize {
 }
 
 /// The resource as a whole, to be edited or pasted.
-fn document(action: ServerAction<ImportCluster>, form: Form, draft: RwSignal<Draft>) -> AnyView {
+fn document(post: Post, draft: RwSignal<Draft>) -> AnyView {
+    let form = post.form;
     let start = draft.with_untracked(document_of);
     let inputs = view! {
         <section class="card" aria-labelledby="yaml-t">
@@ -111,7 +111,7 @@ fn document(action: ServerAction<ImportCluster>, form: Form, draft: RwSignal<Dra
             </div>
         </section>
     };
-    view! { <PostForm action>{inputs.drawn()}</PostForm> }.drawn()
+    post_form(post, "", Vec::new(), inputs.into_any())
 }
 
 /// The resource that a draft describes.

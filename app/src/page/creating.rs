@@ -1,6 +1,5 @@
 //! A cluster's first minutes: what is done, what is going on, what comes next. Derived from the cluster alone, so it may be left and found again.
 
-use crate::view::Drawn;
 use crate::{
     component::{Step, card, copy, icon, since, steps},
     frame::link_button,
@@ -25,7 +24,7 @@ pub fn creating() -> AnyView {
         let running: Vec<bool> = all.iter().map(|step| step.state == "busy").collect();
         let took = cluster.with(took);
         steps(all, move |at| {
-            let done = took.get(at).copied().flatten().map(|text| view! { <time>{format!("{text} s")}</time> }.drawn());
+            let done = took.get(at).copied().flatten().map(|text| view! { <time>{format!("{text} s")}</time> }.into_any());
             done.or_else(|| running[at].then(|| since(started)))
         })
     };
@@ -59,7 +58,7 @@ pub fn creating() -> AnyView {
             })}
         </div>
     }
-    .drawn()
+    .into_any()
 }
 
 /// The four steps of a cluster that comes up.

@@ -1,11 +1,12 @@
 //! Users and databases of a cluster: who may do what, and what became of each.
 
-use crate::view::Drawn;
 use crate::{
-    api::cluster::get_sight,
     component::{dialog_path, icon, refused},
     frame::may,
-    page::{actions::top, cluster::use_cluster},
+    page::{
+        actions::top,
+        cluster::{use_beside, use_cluster},
+    },
 };
 use domain::{Action, Cluster, offer::Offer, status::Item};
 use leptos::prelude::*;
@@ -20,8 +21,6 @@ mod users;
 #[component]
 pub fn Data() -> impl IntoView {
     let cluster = use_cluster();
-    let id = cluster.read_untracked().id;
-    let sight = Resource::new(move || id, get_sight);
     let taken = once::taken(cluster);
     let actions = may(Action::Operate).then(|| {
         view! {
@@ -34,17 +33,15 @@ pub fn Data() -> impl IntoView {
     view! {
         {top(actions)}
         {look_only}
-        <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading what is offered"</p> }>
-            // Without the offer all but the choice of extensions is there.
-            {move || Suspend::new(async move { body(cluster, sight.await.ok().map(|sight| sight.offer)) })}
-        </Suspense>
+        {body(cluster)}
         {once::dialog(cluster, taken)}
     }
-    .drawn()
+    .into_any()
 }
 
-fn body(cluster: Signal<Cluster>, offer: Option<Offer>) -> AnyView {
-    let names = offered(&cluster.read_untracked(), offer.as_ref());
+fn body(cluster: Signal<Cluster>) -> AnyView {
+    let (_, offer) = use_beside();
+    let names = offered(&cluster.read_untracked(), &offer);
     let names = StoredValue::new(names);
     view! {
         <div class="split" style="--rail:22rem">
@@ -54,13 +51,12 @@ fn body(cluster: Signal<Cluster>, offer: Option<Offer>) -> AnyView {
         {databases::dialogs(cluster, names)}
         {users::dialogs(cluster)}
     }
-    .drawn()
+    .into_any()
 }
 
 /// Extensions that the cluster's version can have, by name.
-fn offered(cluster: &Cluster, offer: Option<&Offer>) -> Vec<String> {
-    let releases = offer.map(|offer| offer.releases.as_slice()).unwrap_or_default();
-    releases.iter().find(|release| release.major == cluster.spec.version).map(|release| release.extensions.clone()).unwrap_or_default()
+fn offered(cluster: &Cluster, offer: &Offer) -> Vec<String> {
+    offer.releases.iter().find(|release| release.major == cluster.spec.version).map(|release| release.extensions.clone()).unwrap_or_default()
 }
 
 /// What became of a user or database: state and reason.
@@ -72,11 +68,11 @@ fn item(cluster: &Cluster, item: Option<&Item>, wanted: u32) -> AnyView {
         None | Some(Item::New) => said("busy", "busy", "New"),
         Some(Item::Active { password_version }) if *password_version < wanted => said("busy", "busy", "Setting the new password"),
         Some(Item::Active { .. }) => said("ok", "ok", "Active"),
-        Some(Item::Error(why)) => view! { <div>{said("bad", "bad", "Error")}<p class="xs muted" style="white-space:normal">{why.clone()}</p></div> }.drawn(),
+        Some(Item::Error(why)) => view! { <div>{said("bad", "bad", "Error")}<p class="xs muted" style="white-space:normal">{why.clone()}</p></div> }.into_any(),
     }
 }
 
 /// The mark of what the portal did not make.
 fn by_hand() -> AnyView {
-    view! { <span class="tag" title="Not made by this portal: it is never changed or dropped here.">"made by hand"</span> }.drawn()
+    view! { <span class="tag" title="Not made by this portal: it is never changed or dropped here.">"made by hand"</span> }.into_any()
 }

@@ -1,12 +1,7 @@
 //! A cluster at a glance: topology with live lag, how to connect, health with its reasons, what happened, what it is made of.
 
-use crate::view::Drawn;
 use crate::{
-    api::{
-        ApiError,
-        cluster::{Sight, get_events, get_sight},
-        places::get_access,
-    },
+    api::{ApiError, cluster::get_events, places::get_access},
     component::{
         basic::{card, icon, menu, section_error},
         connect::connect,
@@ -19,7 +14,7 @@ use crate::{
     link::Link,
     page::{
         actions::{self, old, top, vitals},
-        cluster::use_cluster,
+        cluster::{use_beside, use_cluster},
     },
 };
 use domain::{Action, Cluster, PlaceName, event::Event, place::Access, spec::Power, vitals::Vitals};
@@ -35,19 +30,17 @@ const SHOWN: u32 = 8;
 pub fn Overview() -> impl IntoView {
     let cluster = use_cluster();
     let id = cluster.read_untracked().id;
-    let sight = Resource::new(move || id, get_sight);
     let events = Resource::new(move || id, |id| get_events(id, SHOWN));
     let apart = cluster.read_untracked().place != PlaceName::local();
     // On the portal's own machine there is nothing to know beyond the addresses.
     let access = Resource::new(move || id, move |id| async move { if apart { Some(get_access(id).await.unwrap_or_default()) } else { None } });
     view! {
         {top(header_actions(cluster))}
-        <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the measurements"</p> }>
-            // Without its measurements the page shows everything else.
-            {move || Suspend::new(async move { body(cluster, sight.await.ok(), events.await, access.await) })}
+        <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the events"</p> }>
+            {move || Suspend::new(async move { body(cluster, events.await, access.await) })}
         </Suspense>
     }
-    .drawn()
+    .into_any()
 }
 
 fn header_actions(cluster: Signal<Cluster>) -> AnyView {
@@ -55,16 +48,16 @@ fn header_actions(cluster: Signal<Cluster>) -> AnyView {
     let (yaml, size) = (Link::Yaml(name.clone()).path(), format!("{}#size", Link::Settings(name).path()));
     let is_off = Memo::new(move |_| cluster.read().spec.power == Power::Off);
     let first = move || match is_off.get() && may(Action::Operate) {
-        true => view! { <a class="btn primary" href=dialog_path("resume")>{icon("play")}"Resume"</a> }.drawn(),
-        false => view! { <a class="btn primary" href="#connect" rel="external">{icon("link")}"Connect"</a> }.drawn(),
+        true => view! { <a class="btn primary" href=dialog_path("resume")>{icon("play")}"Resume"</a> }.into_any(),
+        false => view! { <a class="btn primary" href="#connect" rel="external">{icon("link")}"Connect"</a> }.into_any(),
     };
     let scale = may(Action::Configure).then(|| view! { <a class="btn" href=size>{icon("scale")}"Scale"</a> });
     let more = may(Action::Operate).then(|| menu("more".into(), "More actions".into(), "btn icon", actions::items(cluster)));
-    view! { <a class="btn wide" href=yaml>{icon("yaml")}"YAML"</a>{scale}{first}{more} }.drawn()
+    view! { <a class="btn wide" href=yaml>{icon("yaml")}"YAML"</a>{scale}{first}{more} }.into_any()
 }
 
-fn body(cluster: Signal<Cluster>, sight: Option<Sight>, happened: Result<Vec<Event>, ApiError>, access: Option<Access>) -> AnyView {
-    let (first, offer) = sight.map_or((None, None), |sight| (sight.vitals, Some(sight.offer)));
+fn body(cluster: Signal<Cluster>, happened: Result<Vec<Event>, ApiError>, access: Option<Access>) -> AnyView {
+    let (first, offer) = use_beside();
     let vitals = vitals(cluster, first);
     let picture = Memo::new(move |_| picture(&cluster.read(), vitals.read().as_ref()));
     let rows = Memo::new(move |_| rows::rows(&cluster.read(), vitals.read().as_ref()));
@@ -73,9 +66,9 @@ fn body(cluster: Signal<Cluster>, sight: Option<Sight>, happened: Result<Vec<Eve
             <div class="stack">{topology(picture, old(vitals))}{figures::now(cluster, vitals)}{events(cluster, happened)}</div>
             <div class="stack">{connect(cluster, access)}{health(rows)}{figures::details(cluster)}</div>
         </div>
-        {actions::dialogs(cluster, vitals, offer)}
+        {actions::dialogs(cluster, vitals, &offer)}
     }
-    .drawn()
+    .into_any()
 }
 
 /// The events as first fetched, and anew whenever the cluster changes: whatever changes it leaves one.

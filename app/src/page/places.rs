@@ -1,6 +1,5 @@
 //! Where clusters can be created: each place with how it is, what can be had there, what runs there, and what to do where something is missing.
 
-use crate::view::Drawn;
 use crate::{
     api::places::get_places,
     component::{
@@ -27,13 +26,13 @@ pub fn Places() -> impl IntoView {
         <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the places"</p> }>
             {move || Suspend::new(async move {
                 match places.await {
-                    Ok(all) => view! { <div class="grid" style="--min:22rem">{all.iter().map(brief).collect_view()}</div> }.drawn(),
+                    Ok(all) => view! { <div class="grid" style="--min:22rem">{all.iter().map(brief).collect_view()}</div> }.into_any(),
                     Err(error) => section_error("The places", &error.0),
                 }
             })}
         </Suspense>
     }
-    .drawn()
+    .into_any()
 }
 
 /// One place.
@@ -48,12 +47,12 @@ pub fn OnePlace() -> impl IntoView {
             {move || Suspend::new(async move {
                 match places.await {
                     Ok(all) => all.iter().find(|place| place.name.as_str() == name.get()).map_or_else(super::not_found, whole),
-                    Err(error) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The place", &error.0)} }.drawn(),
+                    Err(error) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The place", &error.0)} }.into_any(),
                 }
             })}
         </Suspense>
     }
-    .drawn()
+    .into_any()
 }
 
 /// How a place is, in a word.
@@ -65,7 +64,7 @@ pub fn state(place: &Place) -> AnyView {
         Ok(()) if !place.report.findings.is_empty() => ("warn", "Ready, with less"),
         Ok(()) => ("ok", "Ready"),
     };
-    view! { <span class="st" data-s=tone>{icon(tone)}{word}</span> }.drawn()
+    view! { <span class="st" data-s=tone>{icon(tone)}{word}</span> }.into_any()
 }
 
 /// The majors on offer, in words.
@@ -83,9 +82,9 @@ fn brief(place: &Place) -> AnyView {
     let rows = kv(
         "body kv",
         vec![
-            ("Engine", engine(place).drawn()),
-            ("PostgreSQL", versions(place).drawn()),
-            ("Clusters", view! { <span class="row" style="--gap:.6rem">{move || clusters.read().len()}{unwell}</span> }.drawn()),
+            ("Engine", engine(place).into_any()),
+            ("PostgreSQL", versions(place).into_any()),
+            ("Clusters", view! { <span class="row" style="--gap:.6rem">{move || clusters.read().len()}{unwell}</span> }.into_any()),
         ],
     );
     let why = place.report.reachable.as_ref().err().map(|why| note("bad", view! { {why.clone()} }));
@@ -97,7 +96,7 @@ fn brief(place: &Place) -> AnyView {
             {rows}
         </section>
     }
-    .drawn()
+    .into_any()
 }
 
 /// What works there, for people.
@@ -121,7 +120,7 @@ fn whole(place: &Place) -> AnyView {
             <div class="stack">{offer(place)}{fleet::capacity(clusters)}{facts(place)}</div>
         </div>
     }
-    .drawn()
+    .into_any()
 }
 
 fn findings(place: &Place) -> AnyView {
@@ -130,7 +129,11 @@ fn findings(place: &Place) -> AnyView {
         note(if *serious { "bad" } else { "warn" }, view! { {message.clone()}<p class="muted">{remedy.clone()}</p> })
     });
     let all = all.collect_view();
-    if why.is_none() && place.report.findings.is_empty() { ().drawn() } else { view! { <div class="stack" style="--gap:var(--s2)">{why}{all}</div> }.drawn() }
+    if why.is_none() && place.report.findings.is_empty() {
+        ().into_any()
+    } else {
+        view! { <div class="stack" style="--gap:var(--s2)">{why}{all}</div> }.into_any()
+    }
 }
 
 fn offer(place: &Place) -> AnyView {
@@ -143,14 +146,14 @@ fn offer(place: &Place) -> AnyView {
     let rows = kv(
         "body kv",
         vec![
-            ("PostgreSQL", versions(place).drawn()),
-            ("Instances", format!("1 to {}", offer.max_instances).drawn()),
-            ("Storage classes", classes.drawn()),
-            ("Switch primary", yes(offer.switchover).drawn()),
-            ("Pause", yes(offer.pause).drawn()),
-            ("Restart", yes(offer.restart).drawn()),
-            ("From outside", or(&offer.external).drawn()),
-            ("Limits", or(&offer.limits).drawn()),
+            ("PostgreSQL", versions(place).into_any()),
+            ("Instances", format!("1 to {}", offer.max_instances).into_any()),
+            ("Storage classes", classes.into_any()),
+            ("Switch primary", yes(offer.switchover).into_any()),
+            ("Pause", yes(offer.pause).into_any()),
+            ("Restart", yes(offer.restart).into_any()),
+            ("From outside", or(&offer.external).into_any()),
+            ("Limits", or(&offer.limits).into_any()),
         ],
     );
     card("offer", "What can be had", (), view! { {rows}{remarks} })

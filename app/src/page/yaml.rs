@@ -1,6 +1,5 @@
 //! A cluster as a document: read, edited, reviewed, applied.
 
-use crate::view::Drawn;
 use crate::{
     api::{
         document::{ApplyDocument, Trial, apply_document, get_document},
@@ -63,18 +62,18 @@ pub fn Yaml() -> impl IntoView {
         </div>
         <Suspense>{move || Suspend::new(async move { objects(applied.await) })}</Suspense>
     }
-    .drawn()
+    .into_any()
 }
 
 /// What stands for the wish where the cluster runs, and how to look at it there. Nothing where there are no objects.
 fn objects((text, access): (String, Access)) -> AnyView {
     if text.is_empty() {
-        return ().drawn();
+        return ().into_any();
     }
     let commands =
         access.commands.into_iter().map(|(what, command)| view! { <div class="field"><span class="label">{what}</span>{copy("Copy command", command)}</div> });
     let body = view! { {code("Objects that are applied", text)}<div class="body stack" style="--gap:var(--s3)">{commands.collect_view()}</div> };
-    view! { <div style="margin-block-start:var(--s4)">{card("objects", "What is applied", view! { <p>"Secrets are left out. Fields that are not here belong to others."</p> }, body)}</div> }.drawn()
+    view! { <div style="margin-block-start:var(--s4)">{card("objects", "What is applied", view! { <p>"Secrets are left out. Fields that are not here belong to others."</p> }, body)}</div> }.into_any()
 }
 
 fn editor(cluster: Signal<Cluster>, post: Post, document: String, trial: Option<Trial>) -> AnyView {
@@ -120,13 +119,13 @@ fn editor(cluster: Signal<Cluster>, post: Post, document: String, trial: Option<
             <div class="body stack" style="--gap:var(--s3)">{moved}{review}{collision(post.form)}{form_errors(post.form, &[])}</div>
             <footer><span>{format!("Generation {seen}")}</span>{buttons}</footer>
         }
-        .drawn(),
-        false => view! { <div class="body">{refused("Applying a document", Action::Configure)}</div> }.drawn(),
+        .into_any(),
+        false => view! { <div class="body">{refused("Applying a document", Action::Configure)}</div> }.into_any(),
     };
     let hidden = vec![("cluster", Signal::stored(id.to_string())), ("expected", post.expected(seen))];
     let typed = Signal::derive(move || text.get());
     let beside = view! { <span class="faint sm">{format!("postgres/{name}")}</span>{download}{copy_button("Copy document".into(), typed)} };
-    let inner = view! { {area}{foot} }.drawn();
+    let inner = view! { {area}{foot} }.into_any();
     let form = if may_apply { post_form(post, "", hidden, inner) } else { inner };
     card("document", "Resource", beside, form)
 }
@@ -134,13 +133,13 @@ fn editor(cluster: Signal<Cluster>, post: Post, document: String, trial: Option<
 /// What the typed text would change and cost.
 fn reviewed(trial: &Trial, saved: &str, typed: &str) -> AnyView {
     if !trial.changed {
-        return view! { <div class="note" data-s="ok" role="status">{icon("ok")}<div>"This is what is saved already: applying it changes nothing."</div></div> }.drawn();
+        return view! { <div class="note" data-s="ok" role="status">{icon("ok")}<div>"This is what is saved already: applying it changes nothing."</div></div> }.into_any();
     }
     let all = lines(saved, typed);
     let shown = near(&all, 2).into_iter().map(|line| match line {
-        Line::Same(text) => view! { {format!("  {text}\n")} }.drawn(),
-        Line::Gone(text) => view! { <del>{format!("- {text}\n")}</del> }.drawn(),
-        Line::New(text) => view! { <ins>{format!("+ {text}\n")}</ins> }.drawn(),
+        Line::Same(text) => view! { {format!("  {text}\n")} }.into_any(),
+        Line::Gone(text) => view! { <del>{format!("- {text}\n")}</del> }.into_any(),
+        Line::New(text) => view! { <ins>{format!("+ {text}\n")}</ins> }.into_any(),
     });
     view! {
         <div class="stack" style="--gap:var(--s3)" role="status" aria-label="What would change">
@@ -148,14 +147,14 @@ fn reviewed(trial: &Trial, saved: &str, typed: &str) -> AnyView {
             {super::settings::costs(&trial.costs)}
         </div>
     }
-    .drawn()
+    .into_any()
 }
 
 fn conditions(cluster: Signal<Cluster>) -> AnyView {
     let rows = move || {
         let cluster = cluster.read();
         if cluster.status.conditions.is_empty() {
-            return view! { <p class="body muted">"Nobody has looked yet."</p> }.drawn();
+            return view! { <p class="body muted">"Nobody has looked yet."</p> }.into_any();
         }
         let all = cluster.status.conditions.iter().map(|condition| {
             let (state, symbol, word) = match condition.holds {
@@ -166,7 +165,7 @@ fn conditions(cluster: Signal<Cluster>) -> AnyView {
             let kind = condition.kind.clone();
             view! { <li>{crate::component::status(state, symbol, kind)}<span class="sr">{word}</span><span class="push muted">{condition.reason.message.clone()}</span></li> }
         });
-        view! { <ul class="list">{all.collect_view()}</ul> }.drawn()
+        view! { <ul class="list">{all.collect_view()}</ul> }.into_any()
     };
     card("conditions", "Conditions", (), rows)
 }

@@ -1,6 +1,7 @@
 //! How one change folds into a wish.
 
 use super::{Power, Spec, Switchover};
+use crate::Timestamp;
 use crate::{
     command::{Change, Confirm},
     database::Database,
@@ -9,7 +10,6 @@ use crate::{
     topology::Topology,
     user::User,
 };
-use jiff::Timestamp;
 use std::collections::BTreeSet;
 
 pub(super) fn fold(mut spec: Spec, change: Change, now: Timestamp) -> Result<Spec, Error> {

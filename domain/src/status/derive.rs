@@ -1,13 +1,13 @@
 //! From a wish and what was seen to a status. Pure.
 
 use super::{Condition, InstanceRole, InstanceState, Item, Phase, Reason, Status, kinds};
+use crate::Timestamp;
 use crate::{
     cluster::Cluster,
     observed::{Inside, Observed, Progress, Seen},
     spec::Power,
     vitals::Sync,
 };
-use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// The note of an engine whose PostgreSQL refused the parameters that were wished for.

@@ -24,11 +24,16 @@ mod apply;
 mod build;
 mod crd;
 mod enter;
+mod inside;
 mod landed;
+mod memory;
 mod need;
 mod observe;
 mod offer;
+mod proof;
 mod remove;
+#[cfg(test)]
+mod tests;
 mod usage;
 mod world;
 
@@ -40,7 +45,7 @@ pub struct Cnpg {
     place: Arc<Place>,
     eyes: Arc<Eyes>,
     reach: Reach,
-    memory: apply::Memory,
+    memory: memory::Memory,
     doors: enter::Doors,
 }
 
@@ -53,7 +58,7 @@ impl Cnpg {
     /// The engine at a place; nothing is asked of it yet.
     pub fn new(place: Arc<Place>) -> Arc<Self> {
         let eyes = Arc::new(Eyes::new(&place));
-        Arc::new(Self { reach: Reach::new(place.clone()), place, eyes, memory: apply::Memory::default(), doors: enter::Doors::default() })
+        Arc::new(Self { reach: Reach::new(place.clone()), place, eyes, memory: memory::Memory::default(), doors: enter::Doors::default() })
     }
 
     /// The address that a load balancer gave.

@@ -122,8 +122,7 @@ impl Kube {
 /// The engine that fits what a place has.
 fn fitting(facts: &Facts) -> Option<Choice> {
     let cnpg = facts.groups.contains(CNPG);
-    let may_create = !facts.missing.iter().any(|right| right == "create clusters.postgresql.cnpg.io");
-    match (cnpg && may_create, facts.groups.contains(COZYSTACK), cnpg) {
+    match (cnpg && facts.may_create_cnpg(), facts.groups.contains(COZYSTACK), cnpg) {
         (true, ..) => Some(Choice::Cnpg),
         (false, true, _) => Some(Choice::Cozystack),
         (false, false, true) => Some(Choice::Cnpg),

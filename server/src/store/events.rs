@@ -2,7 +2,7 @@
 
 use super::{Store, StoreError};
 use domain::{
-    ClusterId,
+    ClusterId, ProjectId,
     event::{Event, Kind},
 };
 use sqlx::PgConnection;
@@ -24,12 +24,14 @@ pub struct NewEvent {
     pub actor: Option<String>,
 }
 
-/// The newest entries first, at most `limit`.
-pub async fn list(store: &Store, cluster: ClusterId, limit: u32) -> Result<Vec<Event>, StoreError> {
+/// The newest entries first, at most `limit`. None of a cluster in another project.
+pub async fn list(store: &Store, project: ProjectId, cluster: ClusterId, limit: u32) -> Result<Vec<Event>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        "select id, cluster_id, at, kind, title, text, actor from events where cluster_id = $1 order by id desc limit $2",
+        "select id, cluster_id, at, kind, title, text, actor from events where cluster_id = $1
+            and exists (select from clusters where clusters.id = $1 and project_id = $2) order by id desc limit $3",
         cluster.0,
+        project.0,
         i64::from(limit)
     );
     let event =

@@ -41,10 +41,11 @@ impl Place {
         let kubeconfig = Kubeconfig::read_from(&path).expect("a kubeconfig");
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("a kubeconfig");
         // A tenant has the namespace that it was given.
-        let namespace = if config.default_namespace == "default" { "howdah-conformance".to_owned() } else { config.default_namespace.clone() };
+        let template = if config.default_namespace == "default" { "howdah-conformance-{project}".to_owned() } else { config.default_namespace.clone() };
+        let namespace = template.replace("{project}", "default");
         let client = Client::try_from(config).expect("a client");
         let file = std::env::temp_dir().join(format!("howdah-conformance-{engine}-{}.toml", std::process::id()));
-        let text = format!("[[place]]\nname = \"there\"\nkubeconfig = {path:?}\nnamespace = \"{namespace}\"\nengine = \"{engine}\"\n");
+        let text = format!("[[place]]\nname = \"there\"\nkubeconfig = {path:?}\nnamespace = \"{template}\"\nengine = \"{engine}\"\n");
         std::fs::write(&file, text).expect("written");
         let portal = Portal::start_with(vec!["--config".into(), file.display().to_string()]).await?;
         crate::eventually("the place is known", Duration::from_secs(60), async || {

@@ -1,6 +1,5 @@
 //! The list before there is a first cluster.
 
-use crate::view::Drawn;
 use crate::{
     component::{icon, refused},
     frame::{link_button, may},
@@ -40,5 +39,5 @@ pub fn first_step() -> AnyView {
             {shapes}
         </section>
     }
-    .drawn()
+    .into_any()
 }

@@ -1,7 +1,6 @@
 //! The inputs of the form for a new cluster.
 
 use super::draft::{CUSTOM, Draft};
-use crate::view::Drawn;
 use crate::{
     api::form::Form,
     component::{Choice, Field, card, check, choice, cores, error_line, seg},
@@ -37,7 +36,7 @@ pub fn all(form: Form, draft: RwSignal<Draft>, place: &Place) -> AnyView {
             {access(form, &start, offer)}
         </div>
     }
-    .drawn()
+    .into_any()
 }
 
 /// The whole form around the input that was changed.
@@ -88,7 +87,7 @@ fn instances(form: Form, draft: RwSignal<Draft>, start: &Draft, offer: &Offer) -
     let sync = move || confirmation(&draft.read());
     let strict = match &offer.durable {
         Ok(()) => check(form, "strict", !start.strict.is_empty(), "Strict", "Writes wait when replicas are missing, rather than go on without them."),
-        Err(why) => view! { <p class="sm muted">{why.clone()}</p> }.drawn(),
+        Err(why) => view! { <p class="sm muted">{why.clone()}</p> }.into_any(),
     };
     let quorum = view! {
         <div class="stack" style="--gap:var(--s2)">
@@ -169,13 +168,13 @@ fn access(form: Form, start: &Draft, offer: &Offer) -> AnyView {
             "Reachable from outside",
             "Adds a public address that always leads to the primary. TLS is always required.",
         ),
-        Err(why) => view! { <p class="sm muted">{why.clone()}</p> }.drawn(),
+        Err(why) => view! { <p class="sm muted">{why.clone()}</p> }.into_any(),
     };
     card("access", "Access", (), view! { <div class="body stack">{body}<p class="hint">"Users and databases come next, on the cluster's own page."</p></div> })
 }
 
 fn hint(text: impl Fn() -> String + Send + Sync + 'static) -> AnyView {
-    view! { <p class="hint"><output>{text}</output></p> }.drawn()
+    view! { <p class="hint"><output>{text}</output></p> }.into_any()
 }
 
 /// Choices under one heading, with their error.
@@ -186,5 +185,5 @@ fn group(name: &'static str, label: &'static str, form: Form, inputs: AnyView, h
             <legend style="margin-block-end:.3rem">{label}</legend>{inputs}{hint}{error_line(name.into(), error)}
         </fieldset>
     }
-    .drawn()
+    .into_any()
 }

@@ -1,7 +1,6 @@
 //! Beside the form: what the cluster will be, what it will use, and its resource; all follow the inputs.
 
 use super::{document_of, draft::Draft};
-use crate::view::Drawn;
 use crate::{
     api::form::Form,
     component::{code, cores, form_errors, submit},
@@ -48,7 +47,7 @@ pub fn rail(form: Form, draft: RwSignal<Draft>) -> AnyView {
             </details>
         </aside>
     }
-    .drawn()
+    .into_any()
 }
 
 /// An app, a primary and its replicas. Dashed: commits do not wait.

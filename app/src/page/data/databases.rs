@@ -1,7 +1,6 @@
 //! The databases: table, and the dialogs to add, change and remove one.
 
 use super::{by_hand, item};
-use crate::view::Drawn;
 use crate::{
     api::{
         databases::{AddDatabase, RemoveDatabase, SetDatabase},
@@ -36,7 +35,7 @@ pub fn table(cluster: Signal<Cluster>) -> AnyView {
                 <tbody>{own}{foreign.collect_view()}</tbody>
             </table></div>
         }
-        .drawn()
+        .into_any()
     };
     card("databases", "Databases", count, body)
 }
@@ -71,7 +70,7 @@ fn row(cluster: &Cluster, name: &DatabaseName, database: &Database) -> AnyView {
             <td class="n">{actions}</td>
         </tr>
     }
-    .drawn()
+    .into_any()
 }
 
 /// The dialog that the address asks for, if it is about a database.
@@ -93,9 +92,9 @@ pub fn dialogs(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> A
         if let Some((name, _)) = named("remove-database-") {
             return remove(cluster, wanted.clone(), &name);
         }
-        ().drawn()
+        ().into_any()
     };
-    drawn.drawn()
+    drawn.into_any()
 }
 
 fn add(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> AnyView {
@@ -119,7 +118,7 @@ fn add(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> AnyView {
         action: Action::Operate,
         post,
         hidden,
-        body: body.drawn(),
+        body: body.into_any(),
         fields,
         button: ("btn primary", "plus", "Create database"),
     })
@@ -140,7 +139,7 @@ fn edit(cluster: Signal<Cluster>, id: String, name: &DatabaseName, database: &Da
         action: Action::Operate,
         post,
         hidden,
-        body: body.drawn(),
+        body: body.into_any(),
         fields,
         button: ("btn primary", "check", "Save database"),
     })
@@ -161,7 +160,7 @@ fn owner(cluster: Signal<Cluster>, post: Post, database: Option<&Database>) -> A
         <div class="field"><label for="owner">"Owner"</label><select id="owner" name="owner" aria-describedby="owner-h">{nobody}{users}</select>
             <p class="hint" id="owner-h">"The owner may connect, and change the schema, without being listed under access."</p>{error}</div>
     }
-    .drawn()
+    .into_any()
 }
 
 fn remove(cluster: Signal<Cluster>, id: String, name: &DatabaseName) -> AnyView {
@@ -177,7 +176,7 @@ fn remove(cluster: Signal<Cluster>, id: String, name: &DatabaseName) -> AnyView 
         action: Action::Configure,
         post,
         hidden,
-        body: body.drawn(),
+        body: body.into_any(),
         fields: &["confirm"],
         button: ("btn danger primary", "trash", "Remove database"),
     })

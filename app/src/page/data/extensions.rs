@@ -1,6 +1,5 @@
 //! The extensions of one database, as switches. Which database is in the address.
 
-use crate::view::Drawn;
 use crate::{
     api::{
         databases::SetExtensions,
@@ -31,7 +30,7 @@ pub fn card(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> AnyV
         (names.read().len() > 1).then(|| view! { <div class="seg" role="group" aria-label="Database">{all.collect_view()}</div> })
     };
     let body = move || match chosen.get() {
-        None => view! { <p class="body muted">"Extensions are chosen for each database. There is none yet."</p> }.drawn(),
+        None => view! { <p class="body muted">"Extensions are chosen for each database. There is none yet."</p> }.into_any(),
         Some(name) => form(cluster, offered, &name),
     };
     basic::card("extensions", "Extensions", tabs, body)
@@ -48,7 +47,7 @@ fn form(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>, name: &Data
     };
     if !may(Action::Operate) {
         let tags = now.iter().map(|extension| view! { <span class="tag">{extension.to_string()}</span> }).collect_view();
-        return view! { <div class="body row" style="--gap:.25rem">{tags}</div> }.drawn();
+        return view! { <div class="body row" style="--gap:.25rem">{tags}</div> }.into_any();
     }
     let boxes = boxes(&all, &is_on);
     let mut hidden = seen(cluster, post);
@@ -61,7 +60,7 @@ fn form(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>, name: &Data
             {submit(post.form, "btn", "check", "Save extensions")}
         </div>
     };
-    post_form(post, "", hidden, inner.drawn())
+    post_form(post, "", hidden, inner.into_any())
 }
 
 /// A box for each extension.
@@ -70,5 +69,5 @@ pub fn boxes(all: &[String], is_on: &dyn Fn(&str) -> bool) -> AnyView {
         let (name, checked) = (format!("extensions[{extension}]"), is_on(extension));
         view! { <label class="check"><input type="checkbox" name=name value="true" checked=checked/><span>{extension.clone()}</span></label> }
     });
-    boxes.collect_view().drawn()
+    boxes.collect_view().into_any()
 }

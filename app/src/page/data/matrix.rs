@@ -1,6 +1,5 @@
 //! Who can do what: users against databases.
 
-use crate::view::Drawn;
 use crate::{
     component::{basic::card, dialog_path, icon},
     draft::access::Access,
@@ -15,7 +14,7 @@ pub fn matrix(cluster: Signal<Cluster>) -> AnyView {
         let cluster = cluster.read();
         let spec = &cluster.spec;
         if spec.users.is_empty() || spec.databases.is_empty() {
-            return ().drawn();
+            return ().into_any();
         }
         let heads = spec.databases.keys().map(|name| view! { <th scope="col">{name.to_string()}</th> }).collect_view();
         let rows = spec.users.keys().map(|user| {
@@ -31,19 +30,19 @@ pub fn matrix(cluster: Signal<Cluster>) -> AnyView {
         };
         card("access", "Who can do what", lead, table)
     };
-    drawn.drawn()
+    drawn.into_any()
 }
 
 fn cell(user: &RoleName, database: &DatabaseName, access: Access) -> AnyView {
     let look = match access {
-        Access::Owner => view! { <span class="st" data-s="busy">{icon("crown")}"Owner"</span> }.drawn(),
-        Access::Admin => view! { <span class="st" data-s="busy">{icon("edit")}"Admin"</span> }.drawn(),
-        Access::Read => view! { <span class="st" data-s="idle">{icon("eye")}"Read"</span> }.drawn(),
-        Access::None => view! { <span class="faint">"none"</span> }.drawn(),
+        Access::Owner => view! { <span class="st" data-s="busy">{icon("crown")}"Owner"</span> }.into_any(),
+        Access::Admin => view! { <span class="st" data-s="busy">{icon("edit")}"Admin"</span> }.into_any(),
+        Access::Read => view! { <span class="st" data-s="idle">{icon("eye")}"Read"</span> }.into_any(),
+        Access::None => view! { <span class="faint">"none"</span> }.into_any(),
     };
     if !may(Action::Operate) {
-        return view! { <td>{look}</td> }.drawn();
+        return view! { <td>{look}</td> }.into_any();
     }
     let label = format!("{user} on {database}: {}. Change", access.title());
-    view! { <td><a class="btn ghost small" href=dialog_path(&format!("edit-user-{user}")) aria-label=label>{look}</a></td> }.drawn()
+    view! { <td><a class="btn ghost small" href=dialog_path(&format!("edit-user-{user}")) aria-label=label>{look}</a></td> }.into_any()
 }

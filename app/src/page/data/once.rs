@@ -1,6 +1,5 @@
 //! The one showing of a password that was made up.
 
-use crate::view::Drawn;
 use crate::{
     api::once::{Once, take_password},
     component::{Dialog, copy, icon},
@@ -34,7 +33,7 @@ pub fn dialog(cluster: Signal<Cluster>, taken: Resource<Option<Option<Once>>>) -
             view! { <Dialog id="password" title=title(once.as_ref())>{body(once, to)}</Dialog> }
         })
     };
-    view! { <Suspense>{drawn}</Suspense> }.drawn()
+    view! { <Suspense>{drawn}</Suspense> }.into_any()
 }
 
 fn title(once: Option<&Once>) -> String {
@@ -48,7 +47,7 @@ fn body(once: Option<Once>, to: Option<Endpoint>) -> AnyView {
             <div class="body"><p>"A password is shown once and not kept in readable form. If nobody copied it, set a new one."</p></div>
             <footer><a class="btn" href=close>"Close"</a></footer>
         }
-        .drawn();
+        .into_any();
     };
     let (host, port) = to.map_or_else(|| ("*".to_owned(), "*".to_owned()), |to| (to.host, to.port.to_string()));
     let line = format!("{host}:{port}:*:{user}:{}\n", password.replace('\\', "\\\\").replace(':', "\\:"));
@@ -61,5 +60,5 @@ fn body(once: Option<Once>, to: Option<Endpoint>) -> AnyView {
         </div>
         <footer><a class="btn" href=file download=".pgpass" rel="external">{icon("dl")}"Download .pgpass"</a><a class="btn primary" href=close>"I have copied it"</a></footer>
     }
-    .drawn()
+    .into_any()
 }

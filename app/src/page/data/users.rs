@@ -1,7 +1,6 @@
 //! The users: table, and the dialogs to add, change and remove one and to set a password.
 
 use super::{by_hand, item};
-use crate::view::Drawn;
 use crate::{
     api::{
         post::Post,
@@ -36,7 +35,7 @@ pub fn table(cluster: Signal<Cluster>) -> AnyView {
                 <tbody>{own}{foreign.collect_view()}</tbody>
             </table></div>
         }
-        .drawn()
+        .into_any()
     };
     card("users", "Users", count, body)
 }
@@ -66,7 +65,7 @@ fn row(cluster: &Cluster, name: &RoleName, user: &User) -> AnyView {
             <td class="n">{actions}</td>
         </tr>
     }
-    .drawn()
+    .into_any()
 }
 
 /// The dialog that the address asks for, if it is about a user.
@@ -91,9 +90,9 @@ pub fn dialogs(cluster: Signal<Cluster>) -> AnyView {
         if let Some((name, _)) = named("remove-user-") {
             return remove(cluster, wanted.clone(), &name);
         }
-        ().drawn()
+        ().into_any()
     };
-    drawn.drawn()
+    drawn.into_any()
 }
 
 fn add(cluster: Signal<Cluster>) -> AnyView {
@@ -113,7 +112,7 @@ fn add(cluster: Signal<Cluster>) -> AnyView {
         action: Action::Operate,
         post,
         hidden,
-        body: body.drawn(),
+        body: body.into_any(),
         fields,
         button: ("btn primary", "plus", "Create user"),
     })
@@ -135,7 +134,7 @@ fn edit(cluster: Signal<Cluster>, id: String, name: &RoleName, user: &User) -> A
         action: Action::Operate,
         post,
         hidden,
-        body: body.drawn(),
+        body: body.into_any(),
         fields,
         button: ("btn primary", "check", "Save rights"),
     })
@@ -145,7 +144,7 @@ fn edit(cluster: Signal<Cluster>, id: String, name: &RoleName, user: &User) -> A
 fn access(cluster: Signal<Cluster>, post: Post, user: Option<&RoleName>) -> AnyView {
     let cluster = cluster.read_untracked();
     if cluster.spec.databases.is_empty() {
-        return ().drawn();
+        return ().into_any();
     }
     let rows = cluster.spec.databases.iter().map(|(database, wish)| {
         let name = format!("access[{database}]");
@@ -167,7 +166,7 @@ fn access(cluster: Signal<Cluster>, post: Post, user: Option<&RoleName>) -> AnyV
             {error}
         </fieldset>
     }
-    .drawn()
+    .into_any()
 }
 
 fn rotate(cluster: Signal<Cluster>, id: String, name: &RoleName) -> AnyView {
@@ -183,7 +182,7 @@ fn rotate(cluster: Signal<Cluster>, id: String, name: &RoleName) -> AnyView {
         action: Action::Operate,
         post,
         hidden,
-        body: body.drawn(),
+        body: body.into_any(),
         fields: &["password"],
         button: ("btn primary", "key", "Set a new password"),
     })
@@ -209,7 +208,7 @@ fn remove(cluster: Signal<Cluster>, id: String, name: &RoleName) -> AnyView {
         action: Action::Configure,
         post,
         hidden,
-        body: body.drawn(),
+        body: body.into_any(),
         fields: &[],
         button: ("btn danger primary", "trash", "Remove user"),
     })

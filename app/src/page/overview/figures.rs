@@ -1,7 +1,6 @@
 //! The numbers of the moment, and what the cluster is made of.
 
 use super::is_measured;
-use crate::view::Drawn;
 use crate::{
     component::{
         basic::{card, kv},
@@ -31,10 +30,10 @@ pub fn now(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> AnyView {
 
 fn figure(title: &'static str, value: Option<(String, String)>) -> AnyView {
     let value = match value {
-        Some((number, unit)) => view! { {number}" "<small>{unit}</small> }.drawn(),
-        None => view! { <span class="faint">"unknown"</span> }.drawn(),
+        Some((number, unit)) => view! { {number}" "<small>{unit}</small> }.into_any(),
+        None => view! { <span class="faint">"unknown"</span> }.into_any(),
     };
-    view! { <div class="stat"><dt>{title}</dt><dd>{value}</dd></div> }.drawn()
+    view! { <div class="stat"><dt>{title}</dt><dd>{value}</dd></div> }.into_any()
 }
 
 /// What the cluster is made of.
@@ -49,16 +48,16 @@ pub fn details(cluster: Signal<Cluster>) -> AnyView {
         let reached = format!("Generation {} saved, {} reached, changed ", cluster.generation, cluster.status.generation);
         let wish = view! { {reached}{ago(cluster.updated_at)} };
         let mut rows = vec![
-            ("Instances", format!("{} × {}", spec.instances, size_text(&spec.size)).drawn()),
-            ("Storage", format!("{} each{class}", human(spec.storage.get())).drawn()),
-            ("Data", data.drawn()),
-            ("Place", view! { <a href=Link::Place(cluster.place.clone()).path()>{cluster.place.to_string()}</a> }.drawn()),
+            ("Instances", format!("{} × {}", spec.instances, size_text(&spec.size)).into_any()),
+            ("Storage", format!("{} each{class}", human(spec.storage.get())).into_any()),
+            ("Data", data.into_any()),
+            ("Place", view! { <a href=Link::Place(cluster.place.clone()).path()>{cluster.place.to_string()}</a> }.into_any()),
             ("Created", ago(cluster.created_at)),
-            ("Wish", wish.drawn()),
-            ("Resource", view! { <code>{format!("postgres/{}", cluster.name)}</code> }.drawn()),
+            ("Wish", wish.into_any()),
+            ("Resource", view! { <code>{format!("postgres/{}", cluster.name)}</code> }.into_any()),
         ];
         if !spec.description.as_str().is_empty() {
-            rows.push(("About", spec.description.to_string().drawn()));
+            rows.push(("About", spec.description.to_string().into_any()));
         }
         kv("body kv", rows)
     };

@@ -1,6 +1,5 @@
 //! The clusters of a place together: how many are how, each as a tile, what waits for a person, which versions run, what they were given.
 
-use crate::view::Drawn;
 use crate::{
     component::{
         basic::{card, icon, kv},
@@ -49,7 +48,7 @@ pub fn health(clusters: Signal<Vec<Cluster>>) -> AnyView {
             <dl class="body grid" style="--min:7rem;gap:var(--s4)">{figures.collect_view()}</dl>
             <div class="body" style="border-block-start:1px solid var(--line)"><ul class="heat">{tiles.collect_view()}</ul></div>
         }
-        .drawn()
+        .into_any()
     };
     card("fleet", "Clusters", (), body)
 }
@@ -67,7 +66,7 @@ pub fn unwell(clusters: Signal<Vec<Cluster>>) -> AnyView {
         let rows = rows.collect_view();
         (!rows.is_empty()).then(|| card("person", "To look at", (), view! { <ul class="list">{rows}</ul> }))
     };
-    body.drawn()
+    body.into_any()
 }
 
 /// Which majors run here, and what all of them together were given.
@@ -81,11 +80,11 @@ pub fn capacity(clusters: Signal<Vec<Cluster>>) -> AnyView {
         kv(
             "body kv ends",
             vec![
-                ("Instances", sum(|_| 1).to_string().drawn()),
-                ("CPU", cores(Cpu::millis(cpu)).drawn()),
-                ("Memory", human(sum(|c| c.spec.size.memory().get())).drawn()),
-                ("Storage", human(sum(|c| c.spec.storage.get())).drawn()),
-                ("PostgreSQL", if versions.is_empty() { "none".drawn() } else { versions.join(", ").drawn() }),
+                ("Instances", sum(|_| 1).to_string().into_any()),
+                ("CPU", cores(Cpu::millis(cpu)).into_any()),
+                ("Memory", human(sum(|c| c.spec.size.memory().get())).into_any()),
+                ("Storage", human(sum(|c| c.spec.storage.get())).into_any()),
+                ("PostgreSQL", if versions.is_empty() { "none".into_any() } else { versions.join(", ").into_any() }),
             ],
         )
     };

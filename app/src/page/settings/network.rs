@@ -1,6 +1,5 @@
 //! Who can reach the cluster, and how clients know that it is the right one.
 
-use crate::view::Drawn;
 use crate::{
     api::{
         post::{Post, post_form},
@@ -14,16 +13,16 @@ use domain::{Action, Cluster, offer::Offer};
 use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The card.
-pub fn card(cluster: Signal<Cluster>, offer: Option<&Offer>) -> AnyView {
-    let why_not = offer.and_then(|offer| offer.external.clone().err());
+pub fn card(cluster: Signal<Cluster>, offer: &Offer) -> AnyView {
+    let why_not = offer.external.clone().err();
     let is_external = Memo::new(move |_| cluster.read().spec.external);
     let post = Post::to(SetExternal::PATH);
     let id = cluster.read_untracked().id.to_string();
     let switch = match (why_not, may(Action::Configure)) {
         (Some(why), _) => {
-            view! { <div class="note" data-s="idle">{icon("info")}<div><b>"External access is not offered here."</b>" "{why}</div></div> }.drawn()
+            view! { <div class="note" data-s="idle">{icon("info")}<div><b>"External access is not offered here."</b>" "{why}</div></div> }.into_any()
         }
-        (None, false) => view! { <p>{move || if is_external.get() { "External access is on." } else { "External access is off." }}</p> }.drawn(),
+        (None, false) => view! { <p>{move || if is_external.get() { "External access is on." } else { "External access is off." }}</p> }.into_any(),
         (None, true) => {
             let form = move || {
                 let on = is_external.get();
@@ -33,9 +32,9 @@ pub fn card(cluster: Signal<Cluster>, offer: Option<&Offer>) -> AnyView {
                 };
                 let hidden = vec![("cluster", Signal::stored(id.clone())), ("external", Signal::stored(if on { "false".to_owned() } else { next.to_owned() }))];
                 let inner = view! { <p class="hint">{text}</p>{form_errors(post.form, &[])}{submit(post.form, "btn", "globe", label)} };
-                post_form(post, "stack", hidden, inner.drawn())
+                post_form(post, "stack", hidden, inner.into_any())
             };
-            form.drawn()
+            form.into_any()
         }
     };
     let body = view! {

@@ -1,7 +1,6 @@
 //! Server parameters: a table of names and values. What is emptied goes back to its default.
 
 use super::{review::review_dialog, review_button};
-use crate::view::Drawn;
 use crate::{
     api::{form::Form as Typed, post::Post, settings::SetParameters},
     component::{basic, error_line, form_errors, icon},
@@ -42,15 +41,15 @@ pub fn card(cluster: Signal<Cluster>) -> AnyView {
         </Form>
         {dialog(cluster, draft)}
     };
-    basic::card("parameters", "Parameters", (), body.drawn())
+    basic::card("parameters", "Parameters", (), body.into_any())
 }
 
 fn row(form: Typed, n: u16, name: String, value: String) -> AnyView {
     let typed = RwSignal::new(name.clone());
     let effect = move || match typed.read().trim() {
-        "" => ().drawn(),
-        name if needs_restart(name) => view! { <span class="tag" data-s="warn">{icon("rotate")}"restart needed"</span> }.drawn(),
-        _ => view! { <span class="tag">{icon("zap")}"at once"</span> }.drawn(),
+        "" => ().into_any(),
+        name if needs_restart(name) => view! { <span class="tag" data-s="warn">{icon("rotate")}"restart needed"</span> }.into_any(),
+        _ => view! { <span class="tag">{icon("zap")}"at once"</span> }.into_any(),
     };
     let (name_field, value_field) = (format!("n{n}"), format!("v{n}"));
     let (name_error, value_error) = (form.at(format!("names.{n}")), form.at(format!("values.{n}")));
@@ -71,7 +70,7 @@ fn row(form: Typed, n: u16, name: String, value: String) -> AnyView {
             <td data-l="Takes effect">{effect}</td>
         </tr>
     }
-    .drawn()
+    .into_any()
 }
 
 /// The draft in the address: `n0=work_mem&v0=16MB`.
@@ -102,5 +101,5 @@ fn dialog(cluster: Signal<Cluster>, draft: Memo<Option<Table>>) -> AnyView {
         let rows = said.flat_map(|(n, name, value)| [(format!("table[names][{n}]"), name), (format!("table[values][{n}]"), value)]).collect();
         Some(review_dialog(DIALOG, &review, post, seen(cluster, post), rows))
     };
-    drawn.drawn()
+    drawn.into_any()
 }

@@ -1,6 +1,5 @@
 //! Which instance is the primary, restart, pause, and the end. Each opens a dialog that says what it costs.
 
-use crate::view::Drawn;
 use crate::{
     component::{basic, dialog_path, icon, topology::model},
     frame::may,
@@ -9,8 +8,8 @@ use domain::{Action, Cluster, offer::Offer, spec::Power, vitals::Vitals};
 use leptos::prelude::*;
 
 /// The card.
-pub fn card(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, offer: Option<&Offer>) -> AnyView {
-    let (can_pause, can_switch) = offer.map_or((true, true), |offer| (offer.pause, offer.switchover));
+pub fn card(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, offer: &Offer) -> AnyView {
+    let (can_pause, can_switch) = (offer.pause, offer.switchover);
     let is_off = Memo::new(move |_| cluster.read().spec.power == Power::Off);
     let replicas = Memo::new(move |_| cluster.read().spec.instances.saturating_sub(1));
     let switch = move || {
@@ -50,8 +49,8 @@ pub fn card(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, offer: Optio
 }
 
 /// The card of what cannot be undone.
-pub fn danger(cluster: Signal<Cluster>, offer: Option<&Offer>) -> AnyView {
-    let can_pause = offer.is_none_or(|offer| offer.pause);
+pub fn danger(cluster: Signal<Cluster>, offer: &Offer) -> AnyView {
+    let can_pause = offer.pause;
     let gentler = move || (can_pause && cluster.read().spec.power == Power::On).then_some(" To stop it and keep the data, pause it instead.");
     view! {
         <section class="card danger" id="danger" aria-labelledby="danger-t">
@@ -62,10 +61,10 @@ pub fn danger(cluster: Signal<Cluster>, offer: Option<&Offer>) -> AnyView {
             </li></ul>
         </section>
     }
-    .drawn()
+    .into_any()
 }
 
 fn row(title: &'static str, text: String, enabled: bool, (id, symbol, label): (&'static str, &'static str, &'static str)) -> AnyView {
     let button = (enabled && may(Action::Operate)).then(|| view! { <a class="btn" href=dialog_path(id)>{icon(symbol)}{label}</a> });
-    view! { <li><div><b>{title}</b><p class="hint">{text}</p></div>{button}</li> }.drawn()
+    view! { <li><div><b>{title}</b><p class="hint">{text}</p></div>{button}</li> }.into_any()
 }

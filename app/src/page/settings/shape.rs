@@ -1,7 +1,6 @@
 //! Size and scale: preset, override, instances, storage, quorum.
 
 use super::{review::review_dialog, review_button};
-use crate::view::Drawn;
 use crate::{
     api::{form::Form as Typed, post::Post, settings::Reshape},
     component::{Choice, Field, basic, choice},
@@ -15,7 +14,7 @@ use leptos_router::{components::Form, hooks::use_query_map};
 const DIALOG: &str = "review-size";
 
 /// The card, with the dialog that reviews it.
-pub fn card(cluster: Signal<Cluster>, offer: Option<&Offer>) -> AnyView {
+pub fn card(cluster: Signal<Cluster>, offer: &Offer) -> AnyView {
     let query = use_query_map();
     // The draft is in the address from the first review on.
     let draft = Memo::new(move |_| query.read().get("preset").map(|_| Shape::from(|name| query.read().get(name))));
@@ -31,7 +30,7 @@ pub fn card(cluster: Signal<Cluster>, offer: Option<&Offer>) -> AnyView {
     basic::card("size", "Size and scale", (), body)
 }
 
-fn fields(cluster: Signal<Cluster>, form: Typed, offer: Option<&Offer>) -> AnyView {
+fn fields(cluster: Signal<Cluster>, form: Typed, offer: &Offer) -> AnyView {
     let cluster = cluster.read_untracked();
     let spec = &cluster.spec;
     let now = |name: &str| Shape::of(spec).entries().into_iter().find(|(field, _)| *field == name).map(|(_, text)| text).unwrap_or_default();
@@ -39,13 +38,10 @@ fn fields(cluster: Signal<Cluster>, form: Typed, offer: Option<&Offer>) -> AnyVi
         let numbers = format!("{} CPU, {}", preset.cpu(), human(preset.memory().get()));
         Choice { value: preset.name().into(), label: preset.name().into(), text: numbers, ..Choice::default() }
     });
-    let most = offer.map_or(16, |offer| u32::from(offer.max_instances));
-    let limits = offer.and_then(|offer| offer.limits.clone().err()).map(|why| view! { <p class="hint">{why}</p> });
-    let storage = format!(
-        "{} or more. Never shrinks.{}",
-        human(spec.storage.get()),
-        offer.and_then(|o| o.storage.clone().err()).map(|why| format!(" {why}")).unwrap_or_default()
-    );
+    let most = u32::from(offer.max_instances);
+    let limits = offer.limits.clone().err().map(|why| view! { <p class="hint">{why}</p> });
+    let storage =
+        format!("{} or more. Never shrinks.{}", human(spec.storage.get()), offer.storage.clone().err().map(|why| format!(" {why}")).unwrap_or_default());
     let durability = form.value("durability", durability_name(spec.quorum.durability));
     let option = |value: Durability, label: &'static str| {
         let name = durability_name(value);
@@ -73,7 +69,7 @@ fn fields(cluster: Signal<Cluster>, form: Typed, offer: Option<&Offer>) -> AnyVi
         </div>
         <footer><span>"Nothing changes before you have seen what it costs."</span>{review_button()}</footer>
     }
-    .drawn()
+    .into_any()
 }
 
 fn dialog(cluster: Signal<Cluster>, draft: Memo<Option<Shape>>) -> AnyView {
@@ -90,5 +86,5 @@ fn dialog(cluster: Signal<Cluster>, draft: Memo<Option<Shape>>) -> AnyView {
         let rows = draft.entries().map(|(name, text)| (format!("shape[{name}]"), text)).to_vec();
         Some(review_dialog(DIALOG, &review, post, seen(cluster, post), rows))
     };
-    drawn.drawn()
+    drawn.into_any()
 }

@@ -98,7 +98,7 @@ fn resources(spec: &Spec) -> Value {
 }
 
 /// What was wished for, and what follows from the size where nobody said otherwise.
-fn parameters(spec: &Spec) -> BTreeMap<&str, String> {
+pub fn parameters(spec: &Spec) -> BTreeMap<&str, String> {
     let memory = spec.size.memory().as_mib().max(1);
     let mb = |n: u64| format!("{n}MB");
     let sized = [
@@ -112,14 +112,17 @@ fn parameters(spec: &Spec) -> BTreeMap<&str, String> {
     all
 }
 
-/// Never more than there are replicas: the operator would refuse the whole object.
+/// How many replicas commits wait for. Never more than there are: the operator would refuse the whole object.
+pub fn synchronous_number(spec: &Spec) -> Option<u8> {
+    Some(spec.quorum.max.min(spec.replicas())).filter(|number| *number > 0)
+}
+
 fn synchronous(spec: &Spec) -> Option<Value> {
-    let number = spec.quorum.max.min(spec.replicas());
     let durability = match spec.quorum.durability {
         Durability::Preferred => "preferred",
         Durability::Required => "required",
     };
-    (number > 0).then(|| json!({ "method": "any", "number": number, "dataDurability": durability }))
+    synchronous_number(spec).map(|number| json!({ "method": "any", "number": number, "dataDurability": durability }))
 }
 
 /// Group roles of databases, and the users with their memberships.

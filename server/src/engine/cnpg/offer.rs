@@ -89,7 +89,6 @@ fn full(major: Major, image: &str) -> String {
 /// What is said about the place.
 pub fn report(place: &Place) -> Report {
     let mut report = place.report("CloudNativePG");
-    report.findings.extend(place.lacking());
     let Some(facts) = place.facts() else { return report };
     let since = if has_roles(place) { "1.30 or newer" } else { "older than 1.30" };
     report.facts.push(("CloudNativePG".into(), since.into()));

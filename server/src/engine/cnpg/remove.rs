@@ -1,10 +1,6 @@
 //! Takes a cluster away: the Cluster with its pods and volumes, then what it does not own. Nothing that does not carry our label is touched.
 
-use super::{
-    Cnpg,
-    apply::{secret_of, waits_for},
-    build, crd,
-};
+use super::{Cnpg, apply::waits_for, build, crd, inside::secret_of};
 use crate::engine::{
     EngineError,
     kube::{

@@ -10,7 +10,7 @@ use super::{
 use domain::{Cluster, ClusterId, ProjectId, Timestamp};
 use kube::{
     Client,
-    api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions, PropagationPolicy},
+    api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy},
 };
 use serde_json::Value;
 use std::{
@@ -206,6 +206,18 @@ impl Place {
         let name = body["metadata"]["name"].as_str().unwrap_or_default();
         tracing::debug!(place = self.name(), kind = kind.kind, namespace, name, force = params.force, "apply");
         self.call(&format!("applying {} {name}", kind.kind), WRITE, api.patch(name, params, &Patch::Apply(body))).await
+    }
+
+    /// Makes what is not there yet. What is there stays as it is: no right to change it is needed.
+    pub async fn create(&self, kind: &Kind, namespace: Option<&str>, body: DynamicObject) -> Result<(), Failure> {
+        let api = self.api(kind, namespace)?;
+        let what = format!("creating {} {}", kind.kind, body.metadata.name.as_deref().unwrap_or_default());
+        let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+        match self.call(&what, WRITE, async { Ok(api.create(&params, &body).await) }).await? {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+            Err(error) => Err(told(&what, &error)),
+        }
     }
 
     /// A merge patch.

@@ -5,7 +5,7 @@ use super::{
     failure::{Failure, chain},
     object::{Kind, Object, Readable},
     place::Place,
-    rights,
+    rights::{self, Ask, Part, Right, Scope},
 };
 use futures::future::join_all;
 use kube::Client;
@@ -41,8 +41,8 @@ pub struct Facts {
     pub wide: bool,
     /// Whether the fixed namespace is there; none: there is no fixed one, or it may not be read.
     pub namespace: Option<bool>,
-    /// Rights that are needed and missing, as in `create clusters.postgresql.cnpg.io`.
-    pub missing: Vec<String>,
+    /// Rights that are needed and missing.
+    pub missing: Vec<Lack>,
 }
 
 impl Facts {
@@ -51,10 +51,24 @@ impl Facts {
         self.cnpg.contains(kind)
     }
 
+    /// Whether no right to create clusters of CloudNativePG is missing. Tenants of Cozystack see the kind and may not.
+    pub fn may_create_cnpg(&self) -> bool {
+        !self.missing.iter().flat_map(|lack| &lack.asks).any(|ask| (ask.group, ask.resource, ask.verb) == (CNPG, "clusters", "create"))
+    }
+
     /// The class that volumes get when none is named.
     pub fn default_class(&self) -> Option<&Class> {
         self.classes.iter().flatten().find(|class| class.default)
     }
+}
+
+/// A right that the portal has not, or not wholly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    /// The right.
+    pub right: &'static Right,
+    /// What of it is missing.
+    pub asks: Vec<Ask>,
 }
 
 /// A list of images by major version.
@@ -128,11 +142,12 @@ pub(super) async fn probe(place: &Place, client: &Client) -> Result<Facts, Strin
     facts.classes = place.list::<RawClass>(None, "").await.ok().map(|all| all.into_iter().map(class).collect());
     let per_project = place.target().namespace.contains("{project}");
     let fixed = (!per_project).then_some(place.target().namespace.as_str());
-    facts.wide = per_project && may(client, &rights::Right::new(CNPG, "clusters", "", "list"), None).await.unwrap_or(false);
+    let everywhere = Ask { group: CNPG, resource: "clusters", subresource: "", verb: "list", scope: Scope::Namespace };
+    facts.wide = per_project && may(client, &everywhere, None).await.unwrap_or(false);
     if let Some(namespace) = fixed {
         facts.namespace = place.get_raw(&Kind::core("Namespace", "namespaces"), None, namespace).await.ok().map(|found| found.is_some());
     }
-    facts.missing = missing(client, &facts, fixed).await;
+    facts.missing = missing(place, client, &facts, fixed).await;
     Ok(facts)
 }
 
@@ -173,18 +188,37 @@ fn words(failure: Failure) -> String {
     }
 }
 
-async fn missing(client: &Client, facts: &Facts, namespace: Option<&str>) -> Vec<String> {
-    let needed: Vec<_> = rights::needed(facts).collect();
-    let answers = join_all(needed.iter().map(|right| may(client, right, if right.cluster_wide { None } else { namespace }))).await;
+/// What the portal needs there and lacks.
+async fn missing(place: &Place, client: &Client, facts: &Facts, namespace: Option<&str>) -> Vec<Lack> {
+    let mut parts = vec![Part::Every];
+    if facts.groups.contains(CNPG) {
+        parts.push(Part::Cnpg);
+    }
+    if namespace.is_none() {
+        parts.push(Part::Namespaces);
+    }
+    if place.target().kubeconfig.is_some() {
+        parts.push(Part::PortForward);
+    }
+    let served = |right: &&Right| right.resource != "databaseroles" || facts.has_cnpg("DatabaseRole");
+    let asks: Vec<_> = rights::needed(&parts).filter(served).flat_map(|right| right.asks().map(move |ask| (right, ask))).collect();
+    let answers = join_all(asks.iter().map(|(_, ask)| may(client, ask, namespace.filter(|_| ask.scope == Scope::Namespace)))).await;
+    let mut lacks: Vec<Lack> = Vec::new();
     // What could not be asked is not called missing.
-    needed.iter().zip(answers).filter(|(_, answer)| *answer == Some(false)).map(|(right, _)| right.to_string()).collect()
+    for ((right, ask), _) in asks.into_iter().zip(answers).filter(|(_, answer)| *answer == Some(false)) {
+        match lacks.iter_mut().find(|lack| lack.right == right) {
+            Some(lack) => lack.asks.push(ask),
+            None => lacks.push(Lack { right, asks: vec![ask] }),
+        }
+    }
+    lacks
 }
 
 /// Whether we have a right; none: that could not be asked.
-async fn may(client: &Client, right: &rights::Right, namespace: Option<&str>) -> Option<bool> {
-    let mut attributes = json!({ "group": right.group, "resource": right.resource, "verb": right.verb });
-    if !right.subresource.is_empty() {
-        attributes["subresource"] = right.subresource.into();
+async fn may(client: &Client, ask: &Ask, namespace: Option<&str>) -> Option<bool> {
+    let mut attributes = json!({ "group": ask.group, "resource": ask.resource, "verb": ask.verb });
+    if !ask.subresource.is_empty() {
+        attributes["subresource"] = ask.subresource.into();
     }
     if let Some(namespace) = namespace {
         attributes["namespace"] = namespace.into();

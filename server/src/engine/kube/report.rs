@@ -1,8 +1,10 @@
 //! What is said about a place: from its last look to words, for every engine that works there.
 
 use super::{
+    Choice,
     place::Place,
-    probe::{CNPG, COZYSTACK, Facts},
+    probe::{CNPG, COZYSTACK, Facts, Lack},
+    rights::{Part, Scope},
 };
 use domain::{
     offer::Offer,
@@ -20,17 +22,6 @@ impl Place {
         };
         let (facts, findings) = checked.facts.as_ref().map_or_else(Default::default, |facts| (self.words(facts), self.findings(facts)));
         Report { engine: engine.into(), reachable, checked_at: checked.at, facts, findings }
-    }
-
-    /// The rights on CloudNativePG that the portal lacks, where that is what clusters are made of.
-    pub fn lacking(&self) -> Option<Finding> {
-        let facts = self.checked().facts?;
-        let missing = &facts.missing;
-        (!missing.is_empty()).then(|| Finding {
-            serious: true,
-            message: format!("The portal lacks rights there: {}.", missing.join(", ")),
-            remedy: "Give the portal's account the role from the Helm chart, or these rights in a role of your own.".into(),
-        })
     }
 
     fn words(&self, facts: &Facts) -> Vec<(String, String)> {
@@ -57,6 +48,14 @@ impl Place {
         if facts.namespace == Some(false) {
             let name = &self.target().namespace;
             add(true, format!("The namespace {name} does not exist."), format!("kubectl create namespace {name}"));
+        }
+        // Where Cozystack does the work, its tenants need no right to what lies below.
+        let tenant = self.target().engine == Choice::Cozystack || facts.groups.contains(COZYSTACK) && !facts.may_create_cnpg();
+        for Lack { right, asks } in facts.missing.iter().filter(|lack| !(tenant && lack.right.part == Part::Cnpg)) {
+            let asks: Vec<_> = asks.iter().map(ToString::to_string).collect();
+            // Without what lies outside of namespaces there is less to choose from, by decision of whoever grants.
+            let serious = right.scope == Scope::Namespace;
+            add(serious, format!("The portal may not {}: needed to {}.", asks.join(", "), right.why), right.what_to_do.into());
         }
         if facts.classes.as_ref().is_some_and(|_| facts.default_class().is_none()) {
             let remedy = "Choose a class for each cluster, or annotate one: storageclass.kubernetes.io/is-default-class: \"true\".";

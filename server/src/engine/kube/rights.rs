@@ -1,11 +1,55 @@
-//! The rights that the portal needs at a place.
+//! What the portal must be allowed to do at a place on Kubernetes: the one list that the probe asks the API server about, that the page of a place tells
+//! from, and that the Helm chart grants. It owns no requests.
 
-use super::probe::{CNPG, Facts};
+use super::probe::{CNPG, COZYSTACK};
 use std::fmt;
 
-/// One verb on one kind of object.
+/// What a right is for: a place needs those of `Every`, of its engine, and of how the portal works there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Any place.
+    Every,
+    /// The engine over CloudNativePG.
+    Cnpg,
+    /// The engine over Cozystack.
+    Cozystack,
+    /// A namespace for each project, made by the portal.
+    Namespaces,
+    /// SQL through the API server, for portals outside of the cluster.
+    PortForward,
+}
+
+/// Where a right has to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// In each namespace where the portal keeps clusters.
+    Namespace,
+    /// For a kind without namespaces.
+    Cluster,
+}
+
+/// Some verbs on one kind of object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Right {
+    /// Who needs it.
+    pub part: Part,
+    /// API group; empty for the core.
+    pub group: &'static str,
+    /// As in `clusters` or `clusters/status`.
+    pub resource: &'static str,
+    /// As in `create`.
+    pub verbs: &'static [&'static str],
+    /// Where.
+    pub scope: Scope,
+    /// What the portal does with it: the rest of "Needed to …".
+    pub why: &'static str,
+    /// What does not work without it, and what to do: sentences.
+    pub what_to_do: &'static str,
+}
+
+/// One verb on one kind of object, as an access review asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ask {
     /// API group; empty for the core.
     pub group: &'static str,
     /// As in `clusters`.
@@ -14,40 +58,208 @@ pub struct Right {
     pub subresource: &'static str,
     /// As in `create`.
     pub verb: &'static str,
-    /// Of a kind without namespaces.
-    pub cluster_wide: bool,
+    /// Where.
+    pub scope: Scope,
+}
+
+const WISHED: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
+const GRANT: &str = "Nothing can be created or changed at this place without it. Grant it by the role of the Helm chart, or by one of your own.";
+const TENANT: &str = "Bind the account of the portal to the ClusterRole cozy:tenant, or a larger one, in the tenant's namespace.";
+
+/// Every right that this release uses. Secrets are never listed or watched, and no pod is ever entered.
+pub const RIGHTS: &[Right] = &[
+    Right {
+        part: Part::Every,
+        group: "",
+        resource: "namespaces",
+        verbs: &["get"],
+        scope: Scope::Namespace,
+        why: "tell a namespace that is missing from one that may not be used",
+        what_to_do: "That a namespace is missing shows only when creating a cluster fails. Grant it by the role of the Helm chart.",
+    },
+    Right {
+        part: Part::Namespaces,
+        group: "",
+        resource: "namespaces",
+        verbs: &["create"],
+        scope: Scope::Cluster,
+        why: "make the namespace of a project with its first cluster",
+        what_to_do: "Make the namespaces by hand, or grant it by rbac.createNamespaces of the Helm chart.",
+    },
+    Right {
+        part: Part::Cnpg,
+        group: CNPG,
+        resource: "clusters",
+        verbs: WISHED,
+        scope: Scope::Namespace,
+        why: "keep clusters as people wish them",
+        what_to_do: GRANT,
+    },
+    Right {
+        part: Part::Cnpg,
+        group: CNPG,
+        resource: "clusters/status",
+        verbs: &["patch"],
+        scope: Scope::Namespace,
+        why: "make another instance the primary, as `kubectl cnpg promote` does",
+        what_to_do: "A switchover is refused. Leave it out where people shall not do that.",
+    },
+    Right {
+        part: Part::Cnpg,
+        group: CNPG,
+        resource: "databases",
+        verbs: WISHED,
+        scope: Scope::Namespace,
+        why: "keep databases and their extensions as people wish them",
+        what_to_do: "Databases are not created. Grant it by the role of the Helm chart.",
+    },
+    Right {
+        part: Part::Cnpg,
+        group: CNPG,
+        resource: "databaseroles",
+        verbs: WISHED,
+        scope: Scope::Namespace,
+        why: "keep users as people wish them",
+        what_to_do: "Users are not created. Grant it by the role of the Helm chart.",
+    },
+    Right {
+        part: Part::Cnpg,
+        group: CNPG,
+        resource: "clusterimagecatalogs",
+        verbs: &["list"],
+        scope: Scope::Cluster,
+        why: "offer the versions of PostgreSQL that the platform has images for",
+        what_to_do: "Only the versions of the operator's own images are offered. Grant it by rbac.clusterReads of the Helm chart.",
+    },
+    Right {
+        part: Part::Cnpg,
+        group: "",
+        resource: "secrets",
+        verbs: &["get", "create", "patch", "delete"],
+        scope: Scope::Namespace,
+        why: "hand verifiers of passwords to CloudNativePG, read the certificate that clients trust, and look inside PostgreSQL; they are never listed",
+        what_to_do: GRANT,
+    },
+    Right {
+        part: Part::Cnpg,
+        group: "",
+        resource: "services",
+        verbs: &["get"],
+        scope: Scope::Namespace,
+        why: "read the address of a cluster outside of Kubernetes",
+        what_to_do: "Addresses outside of Kubernetes are not shown. Grant it by the role of the Helm chart.",
+    },
+    Right {
+        part: Part::Cnpg,
+        group: "",
+        resource: "pods",
+        verbs: &["get", "list", "watch"],
+        scope: Scope::Namespace,
+        why: "show instances and their roles as they change",
+        what_to_do: "Instances are shown as unknown. Grant it by the role of the Helm chart.",
+    },
+    Right {
+        part: Part::Cnpg,
+        group: "",
+        resource: "persistentvolumeclaims",
+        verbs: &["list"],
+        scope: Scope::Namespace,
+        why: "follow volumes that grow, and see that none is left of a deleted cluster",
+        what_to_do: "A deletion cannot be told to be complete. Grant it by the role of the Helm chart.",
+    },
+    Right {
+        part: Part::Cnpg,
+        group: "metrics.k8s.io",
+        resource: "pods",
+        verbs: &["list"],
+        scope: Scope::Namespace,
+        why: "show what instances use of processor and memory",
+        what_to_do: "What instances use is not shown. Grant it by the role of the Helm chart.",
+    },
+    Right {
+        part: Part::Cnpg,
+        group: "storage.k8s.io",
+        resource: "storageclasses",
+        verbs: &["list"],
+        scope: Scope::Cluster,
+        why: "offer storage classes, and know whose volumes can grow",
+        what_to_do: "Only the default storage class is offered. Grant it by rbac.clusterReads of the Helm chart.",
+    },
+    Right {
+        part: Part::Cozystack,
+        group: COZYSTACK,
+        resource: "postgreses",
+        verbs: WISHED,
+        scope: Scope::Namespace,
+        why: "keep clusters as people wish them",
+        what_to_do: TENANT,
+    },
+    Right {
+        part: Part::Cozystack,
+        group: "core.cozystack.io",
+        resource: "options",
+        verbs: &["get"],
+        scope: Scope::Namespace,
+        why: "offer the storage classes of the tenant",
+        what_to_do: TENANT,
+    },
+    Right {
+        part: Part::Cozystack,
+        group: "cozystack.io",
+        resource: "workloads",
+        verbs: &["list"],
+        scope: Scope::Namespace,
+        why: "see what a cluster is made of, and when nothing is left of it",
+        what_to_do: TENANT,
+    },
+    Right {
+        part: Part::Cozystack,
+        group: "",
+        resource: "pods",
+        verbs: &["list", "watch"],
+        scope: Scope::Namespace,
+        why: "show instances and their roles as they change",
+        what_to_do: TENANT,
+    },
+    Right {
+        part: Part::Cozystack,
+        group: "",
+        resource: "services",
+        verbs: &["get"],
+        scope: Scope::Namespace,
+        why: "read the address of a cluster outside of Kubernetes",
+        what_to_do: TENANT,
+    },
+    Right {
+        part: Part::PortForward,
+        group: "",
+        resource: "pods/portforward",
+        verbs: &["get", "create"],
+        scope: Scope::Namespace,
+        why: "look inside PostgreSQL from outside of the cluster",
+        what_to_do: "Users, databases and statistics inside PostgreSQL are not looked at. Grant it by rbac.portForward of the Helm chart, or by a role of your own.",
+    },
+];
+
+/// The rights that these parts need together.
+pub fn needed(parts: &[Part]) -> impl Iterator<Item = &'static Right> {
+    RIGHTS.iter().filter(move |right| parts.contains(&right.part))
 }
 
 impl Right {
-    /// In a namespace.
-    pub const fn new(group: &'static str, resource: &'static str, subresource: &'static str, verb: &'static str) -> Self {
-        Self { group, resource, subresource, verb, cluster_wide: false }
+    /// One question for each verb.
+    pub fn asks(&self) -> impl Iterator<Item = Ask> {
+        let Self { group, scope, .. } = *self;
+        let (resource, subresource) = self.resource.split_once('/').unwrap_or((self.resource, ""));
+        self.verbs.iter().map(move |verb| Ask { group, resource, subresource, verb, scope })
     }
 }
 
-impl fmt::Display for Right {
+/// As in `patch clusters.postgresql.cnpg.io/status`.
+impl fmt::Display for Ask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let dot = if self.group.is_empty() { "" } else { "." };
         let slash = if self.subresource.is_empty() { "" } else { "/" };
         write!(f, "{} {}{dot}{}{slash}{}", self.verb, self.resource, self.group, self.subresource)
     }
-}
-
-/// What is needed of what the place has.
-pub fn needed(facts: &Facts) -> impl Iterator<Item = Right> {
-    let all: &[(&'static str, &'static str, &'static str, &[&'static str])] = if facts.groups.contains(CNPG) {
-        &[
-            (CNPG, "clusters", "", &["get", "list", "watch", "create", "patch", "delete"]),
-            (CNPG, "clusters", "status", &["patch"]),
-            (CNPG, "databases", "", &["get", "list", "watch", "create", "patch", "delete"]),
-            (CNPG, "databaseroles", "", &["get", "list", "watch", "create", "patch", "delete"]),
-            ("", "secrets", "", &["get", "create", "patch", "delete"]),
-            ("", "services", "", &["get", "create", "patch", "delete"]),
-            ("", "pods", "", &["get", "list", "watch"]),
-            ("", "persistentvolumeclaims", "", &["get", "list"]),
-        ]
-    } else {
-        &[]
-    };
-    all.iter().flat_map(|(group, resource, subresource, verbs)| verbs.iter().map(|verb| Right::new(group, resource, subresource, verb)))
 }

@@ -1,0 +1,61 @@
+//! What this process remembers between passes. Losing it costs a few reads and no write.
+
+use domain::{Cluster, ClusterId, RoleName};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How long a change of parameters is waited for before a healthy phase is believed.
+const SETTLING: Duration = Duration::from_secs(15);
+
+/// How long the primary's own parameters are believed against a healthy phase.
+const DOUBT: Duration = Duration::from_secs(120);
+
+/// What is remembered of clusters.
+#[derive(Default)]
+pub struct Memory {
+    /// The verifier that was found in a user's Secret, and the version of that Secret.
+    pub(super) secrets: Mutex<HashMap<(ClusterId, RoleName), (String, String)>>,
+    /// When a Cluster was last changed by us, until another phase than the healthy one was seen.
+    changed: Mutex<HashMap<ClusterId, Instant>>,
+    /// Since when the primary has other parameters than the wish of that generation.
+    doubts: Mutex<HashMap<ClusterId, (u64, Instant)>>,
+}
+
+impl Memory {
+    pub(super) fn forget(&self, id: ClusterId) {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| *of != id);
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.doubts.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// Whether a change is so fresh that the operator may not have seen it.
+    pub(super) fn is_fresh(&self, id: ClusterId) -> bool {
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = changed.get(&id).is_some_and(|at| at.elapsed() < SETTLING);
+        if !fresh {
+            changed.remove(&id);
+        }
+        fresh
+    }
+
+    /// Whether it is early to believe the operator against what the primary has: it may write a value otherwise than it was wished for.
+    pub(super) fn doubts(&self, cluster: &Cluster) -> bool {
+        let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+        let (generation, since) = doubts.entry(cluster.id).or_insert_with(|| (cluster.generation, Instant::now()));
+        if *generation != cluster.generation {
+            (*generation, *since) = (cluster.generation, Instant::now());
+        }
+        since.elapsed() < DOUBT
+    }
+
+    pub(super) fn note_change(&self, id: ClusterId) {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Instant::now());
+    }
+
+    pub(super) fn note_unrest(&self, id: ClusterId) {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+}

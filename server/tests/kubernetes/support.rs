@@ -1,0 +1,200 @@
+//! A real API server that dies with the tests, clients for it, the CRDs of others, and Helm.
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Client, Config, ResourceExt,
+    api::{Api, ApiResource, DynamicObject, GroupVersionKind, ObjectMeta, Patch, PatchParams, PostParams},
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use serde_json::Value;
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, Write},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+/// Who applies what tests apply.
+pub const MANAGER: &str = "test";
+
+/// What `./dev test kubernetes` built; none, with a line about it, where it did not.
+pub fn tools() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("kubernetes");
+    if folder.join("built-from").is_file() {
+        return Some(folder);
+    }
+    eprintln!("skipped: there is no API server to test with; `./dev test kubernetes` builds one, with Go");
+    None
+}
+
+/// An API server of its own.
+pub struct Server {
+    data: PathBuf,
+    child: Child,
+    leash: Option<ChildStdin>,
+    said: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// A fresh one; none where there is nothing to start.
+    pub fn start() -> Option<Self> {
+        Some(Self::run(&tools()?, &[]))
+    }
+
+    fn run(tools: &Path, arguments: &[&str]) -> Self {
+        let log = File::options().create(true).append(true).open(Path::new(env!("CARGO_TARGET_TMPDIR")).join("apiserver.log")).unwrap();
+        let mut command = Command::new(tools.join("apiserver"));
+        command.arg("-leash").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
+        // Ctrl-C ends the tests; the end of the leash then ends the server, which cleans up.
+        command.process_group(0);
+        let mut child = command.spawn().unwrap();
+        let (leash, mut said) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        let kubeconfig = line(&mut said);
+        let kubeconfig = Path::new(kubeconfig.strip_prefix("ready ").expect("an API server that gets ready; see apiserver.log in target/tmp"));
+        Self { data: kubeconfig.parent().unwrap().to_owned(), child, leash, said }
+    }
+
+    /// A kubeconfig of an administrator.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.data.join("kubeconfig")
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again over the same data, at the same address. Returns when it is ready.
+    pub fn revive(&mut self) {
+        let data = self.data.to_str().unwrap().to_owned();
+        // What is assigned over is dropped, and with it the data would go.
+        let old = std::mem::replace(self, Self::run(&tools().unwrap(), &["-dir", &data]));
+        std::mem::forget(old);
+    }
+
+    /// Makes etcd forget everything but its newest revision; returns that.
+    pub fn compact(&mut self) -> u64 {
+        writeln!(self.leash.as_mut().unwrap(), "compact").unwrap();
+        let answer = line(&mut self.said);
+        answer.strip_prefix("compacted ").expect(&answer).parse().unwrap()
+    }
+
+    /// An administrator.
+    pub async fn client(&self) -> Client {
+        Client::try_from(self.config().await).unwrap()
+    }
+
+    /// An administrator, to be changed into somebody else.
+    pub async fn config(&self) -> Config {
+        let kubeconfig = Kubeconfig::read_from(self.kubeconfig()).unwrap();
+        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.leash.take());
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.data);
+    }
+}
+
+fn line(said: &mut BufReader<ChildStdout>) -> String {
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    line.trim().to_owned()
+}
+
+/// The API server that the tests of this binary share, started with the first call, with all CRDs.
+pub async fn shared() -> Option<&'static Server> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    static CRDS: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
+    let server = tokio::task::spawn_blocking(|| SERVER.get_or_init(Server::start).as_ref()).await.unwrap()?;
+    CRDS.get_or_init(async || install_crds(&server.client().await, &["cloudnative-pg", "prometheus-operator"]).await).await;
+    Some(server)
+}
+
+/// Applies CRDs, by the name of their folder in `target/kubernetes/crds`, and waits until they are served.
+pub async fn install_crds(client: &Client, names: &[&str]) {
+    for name in names {
+        for file in fs::read_dir(tools().unwrap().join("crds").join(name)).unwrap() {
+            let text = fs::read_to_string(file.unwrap().path()).unwrap();
+            for object in objects(&text) {
+                apply(client, "default", &object).await.unwrap();
+            }
+        }
+    }
+    for crd in crds(client).list(&Default::default()).await.unwrap() {
+        let name = crd.name_any();
+        eventually(&format!("{name} is served"), async || established(&crds(client).get(&name).await.unwrap()).then_some(())).await;
+    }
+}
+
+/// The CRDs of a server.
+pub fn crds(client: &Client) -> Api<DynamicObject> {
+    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition"));
+    Api::all_with(client.clone(), &kind)
+}
+
+/// Whether a CRD is served.
+pub fn established(crd: &DynamicObject) -> bool {
+    let conditions = crd.data["status"]["conditions"].as_array();
+    conditions.is_some_and(|all| all.iter().any(|condition| condition["type"] == "Established" && condition["status"] == "True"))
+}
+
+/// A fresh namespace.
+pub async fn namespace(client: &Client) -> String {
+    let name = format!("test-{}", uuid::Uuid::new_v4().simple());
+    let namespace = Namespace { metadata: ObjectMeta { name: Some(name.clone()), ..Default::default() }, ..Default::default() };
+    Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
+    name
+}
+
+/// The documents of a YAML text, without the empty ones.
+pub fn objects(text: &str) -> Vec<Value> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
+    documents.into_iter().filter(|document| !document.is_null()).collect()
+}
+
+/// Applies an object as `kubectl apply --server-side --validate=strict` does, into `namespace` unless it names one.
+pub async fn apply(client: &Client, namespace: &str, object: &Value) -> kube::Result<DynamicObject> {
+    let kind = object["kind"].as_str().unwrap();
+    let (group, version) = object["apiVersion"].as_str().unwrap().split_once('/').unwrap_or(("", object["apiVersion"].as_str().unwrap()));
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+    let wide = ["CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "Namespace"].contains(&kind);
+    let namespace = object["metadata"]["namespace"].as_str().unwrap_or(namespace);
+    let api = if wide { Api::all_with(client.clone(), &resource) } else { Api::namespaced_with(client.clone(), namespace, &resource) };
+    let name = object["metadata"]["name"].as_str().unwrap();
+    api.patch(name, &PatchParams::apply(MANAGER).validation_strict(), &Patch::Apply(object)).await
+}
+
+/// Asks until the answer is some, for at most a minute: an API server on a busy machine takes its time.
+pub async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < until, "it never came about that {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// What Helm makes of the chart for release `howdah`; an error is what it says.
+pub fn helm(namespace: &str, values: &[&str]) -> Result<Vec<Value>, String> {
+    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("deploy").join("helm/howdah");
+    let mut command = Command::new(tools().unwrap().join("helm"));
+    command.args(["template", "howdah"]).arg(chart).args(["--kube-version", "1.35", "--namespace", namespace]);
+    for value in values {
+        command.args(["--set-json", value]);
+    }
+    let output = command.output().unwrap();
+    match output.status.success() {
+        true => Ok(objects(&String::from_utf8(output.stdout).unwrap())),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
