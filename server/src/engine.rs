@@ -15,6 +15,7 @@ use sqlx::postgres::PgConnectOptions;
 use std::{collections::BTreeMap, time::Duration};
 
 pub mod cnpg;
+pub mod cozystack;
 pub mod kube;
 pub mod local;
 

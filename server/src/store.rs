@@ -1,7 +1,7 @@
 //! The portal's own state in PostgreSQL: one file a noun, one statement a function. It decides nothing and knows nothing but `domain`.
 
 use sqlx::{
-    PgPool,
+    PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use std::{str::FromStr, time::Duration};
@@ -66,6 +66,14 @@ impl Store {
     /// The pool itself.
     pub fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// Begins a transaction, in a task of its own: cut off half-way, sqlx would give the connection back to the pool with the transaction open, and what is
+    /// done with it next would wait for a commit that never comes.
+    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin().await });
+        Ok(begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))?)
     }
 
     /// Whether the database answers.

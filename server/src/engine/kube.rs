@@ -1,7 +1,7 @@
 //! A place on Kubernetes: one API server, spoken to by whichever engine fits what it has. Opening one never waits, and never fails: what is wrong with a
 //! place is told by its report, and tried again by itself.
 
-use super::{Engine, EngineError, Sql, Verifiers, cnpg::Cnpg};
+use super::{Engine, EngineError, Sql, Verifiers, cnpg::Cnpg, cozystack::Cozystack};
 use async_trait::async_trait;
 use domain::{
     Cluster, ClusterId, PlaceName,
@@ -100,7 +100,8 @@ impl Kube {
     fn choose(&self, choice: Choice) {
         let engine: Option<Arc<dyn Engine>> = match choice {
             Choice::Cnpg => Some(Cnpg::new(self.place.clone())),
-            Choice::Auto | Choice::Cozystack => None,
+            Choice::Cozystack => Some(Cozystack::open(self.place.clone())),
+            Choice::Auto => None,
         };
         info!(place = self.place.name(), ?choice, "engine");
         *self.driver.write().unwrap_or_else(PoisonError::into_inner) = engine.map(|engine| (choice, engine));

@@ -16,7 +16,7 @@ pub(super) async fn submit(service: &Service, actor: &Actor, command: Command, s
             create(service, actor, &command, (*id, *project, place.as_ref(), name, spec), sent).await
         }
         Command::Change { id, expected, changes } => {
-            let mut transaction = begin(&service.store).await?;
+            let mut transaction = service.store.begin().await?;
             let before = clusters::lock(&mut transaction, actor.project, *id).await?;
             let now = clusters::now(&mut transaction).await?;
             let after = before.change(*expected, changes.clone(), now)?;
@@ -32,7 +32,7 @@ pub(super) async fn submit(service: &Service, actor: &Actor, command: Command, s
             Ok(Submitted { accepted: Accepted { id: after.id, generation: after.generation }, generated })
         }
         Command::Delete { id, confirm } => {
-            let mut transaction = begin(&service.store).await?;
+            let mut transaction = service.store.begin().await?;
             let before = clusters::lock(&mut transaction, actor.project, *id).await?;
             let now = clusters::now(&mut transaction).await?;
             let after = before.delete(confirm, now)?;
@@ -52,10 +52,6 @@ fn nothing(cluster: &Cluster) -> Submitted {
     Submitted { accepted: Accepted { id: cluster.id, generation: cluster.generation }, generated: Passwords::new() }
 }
 
-async fn begin(store: &Store) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, StoreError> {
-    Ok(store.pool().begin().await?)
-}
-
 /// Who did what, for the auditor and for the page.
 async fn note(connection: &mut PgConnection, actor: &Actor, cluster: &Cluster, command: &Command) -> Result<(), StoreError> {
     audit::add(connection, actor, cluster, command).await?;
@@ -68,7 +64,7 @@ type Wanted<'a> = (ClusterId, ProjectId, Option<&'a PlaceName>, &'a ClusterName,
 async fn create(service: &Service, actor: &Actor, command: &Command, wanted: Wanted<'_>, sent: Passwords) -> Result<Submitted, Error> {
     let (id, project, place, name, spec) = wanted;
     let place = service.places.get(place)?;
-    let mut transaction = begin(&service.store).await?;
+    let mut transaction = service.store.begin().await?;
     let now = clusters::now(&mut transaction).await?;
     let cluster = Cluster::create(id, project, place.name.clone(), name.clone(), fresh(spec, now), now)?;
     offered::check(&Ok(place), None, &cluster)?;

@@ -74,7 +74,7 @@ pub async fn extend(store: &Store, worker: Uuid, id: ClusterId, lease: Duration)
 
 /// Shows a status in mid-pass; the lease stays. Writes nothing when it is the same and nothing happened. False: the lease is not ours any more.
 pub async fn progress(store: &Store, worker: Uuid, claim: &Claim, status: &Status, news: &[NewEvent]) -> Result<bool, StoreError> {
-    let mut transaction = store.pool().begin().await?;
+    let mut transaction = store.begin().await?;
     let ours = show(&mut transaction, worker, claim, status, news).await?;
     transaction.commit().await?;
     Ok(ours)
@@ -92,7 +92,7 @@ pub async fn postpone(store: &Store, worker: Uuid, claim: &Claim, status: &Statu
 }
 
 async fn end(store: &Store, worker: Uuid, claim: &Claim, status: &Status, news: &[NewEvent], next: Duration, attempts: u32) -> Result<bool, StoreError> {
-    let mut transaction = store.pool().begin().await?;
+    let mut transaction = store.begin().await?;
     let ours = show(&mut transaction, worker, claim, status, news).await?;
     if ours {
         let done = sqlx::query!(

@@ -67,6 +67,11 @@ impl Place {
         self.engine != "cozystack"
     }
 
+    /// Whether a reader reads at once what was made later: Cozystack's script gives rights only with the next change, and the place says so.
+    pub fn rights_follow(&self) -> bool {
+        self.engine != "cozystack"
+    }
+
     /// A name that nobody had before.
     pub fn fresh_name(&self) -> String {
         format!("conf-{}", &uuid::Uuid::new_v4().simple().to_string()[..8])

@@ -155,3 +155,13 @@ async fn a_process_that_knows_the_last_one_dead_need_not_wait_for_its_leases() {
     let settled = due::settle(&store, dead, &held, &held.cluster.status, &[], Duration::from_secs(30)).await.unwrap();
     assert!(!settled, "the dead write nothing");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_is_cut_off_as_it_begins_is_not_left_open() {
+    let store = store().await;
+    for turn in 0..300u64 {
+        let _ = tokio::time::timeout(Duration::from_micros(turn * 3), store.begin()).await;
+    }
+    let open = "select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in transaction%'";
+    eventually("no transaction is open", async || (sqlx::query_scalar::<_, i64>(open).fetch_one(store.pool()).await.unwrap() == 0).then_some(())).await;
+}

@@ -71,7 +71,12 @@ impl Place {
 
     /// Where a cluster's objects are.
     pub fn namespace(&self, cluster: &Cluster) -> String {
-        namespace(&self.target.namespace, cluster.project)
+        self.namespace_of(cluster.project)
+    }
+
+    /// Where the objects of a project's clusters are.
+    pub fn namespace_of(&self, project: ProjectId) -> String {
+        namespace(&self.target.namespace, project)
     }
 
     /// What its last look found; none: it never answered.

@@ -1,0 +1,205 @@
+//! From the objects that a tenant may read to what is there. Pure.
+//!
+//! The CloudNativePG cluster and the Helm release are not for tenants to read: what instances are comes from the labels of their pods, what volumes are from
+//! what Cozystack counts of them, and what is inside PostgreSQL from the release: when it is in place, its script has made users and databases.
+
+use super::{
+    check,
+    crd::{Ingress, Pod, Postgres, Service, Workload},
+    mark::Mark,
+    release::{Landed, landed, release},
+};
+use crate::engine::kube::object::Object;
+use domain::{
+    Cluster, Timestamp,
+    observed::{Inside, Observed, Seen},
+    quantity::{Bytes, Cpu},
+    status::{Endpoint, EndpointKind, InstanceRole, InstanceState, InstanceStatus, Item, Reason},
+    vitals::Sync,
+};
+
+/// What was read of one cluster.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    /// The object that stands for the cluster; none: it is proven not to be there.
+    pub object: Option<Object<Postgres>>,
+    /// Pods of the instances, and of what prepares them.
+    pub pods: Vec<Object<Pod>>,
+    /// Pods of the job that makes users and databases, looked at while a release is not in place. They stay for an hour, and hold nothing.
+    pub jobs: Vec<Object<Pod>>,
+    /// The service with an address from outside.
+    pub outside: Option<Object<Service>>,
+    /// What Cozystack counts.
+    pub workloads: Vec<Object<Workload>>,
+}
+
+/// The name under which the platform runs a cluster.
+pub fn release_name(cluster: &Cluster) -> String {
+    format!("postgres-{}", cluster.name)
+}
+
+/// What is there.
+pub fn observed(cluster: &Cluster, namespace: &str, world: &World, now: Timestamp) -> Observed {
+    let mut notes = Vec::new();
+    if let Some(failed) = world.jobs.iter().find(|pod| pod.body.status.phase == "Failed") {
+        let words = "The platform's job that makes users and databases failed and is tried again; why is in its log, which only an administrator may read";
+        notes.push(Reason::new("InitJobFailed", format!("{words} (pod {}).", failed.meta.name)));
+    }
+    let given = world.outside.as_ref().is_some_and(|service| !service.body.status.load_balancer.ingress.is_empty());
+    if cluster.spec.external && !given && world.object.is_some() && !unfinished(world, now) {
+        let words = "The platform has not given the cluster an address from outside yet. If none comes, it has no load balancer: ask its administrator";
+        notes.push(Reason::new("NoExternalAddress", format!("{words}.")));
+    }
+    Observed { instances: Seen::Known(instances(cluster, world)), endpoints: endpoints(cluster, namespace, world), inside: inside(cluster, world, now), notes }
+}
+
+/// Whether the last write is not in place yet.
+pub fn unfinished(world: &World, now: Timestamp) -> bool {
+    world.object.as_ref().is_some_and(|object| landed(&release(&object.body.status), Mark::read(&object.meta).written, now) != Landed::Yes)
+}
+
+fn inside(cluster: &Cluster, world: &World, now: Timestamp) -> Seen<Inside> {
+    let Some(object) = &world.object else { return Seen::Unknown("There is no Postgres object yet.".into()) };
+    let mark = Mark::read(&object.meta);
+    match landed(&release(&object.body.status), mark.written, now) {
+        Landed::Yes => {}
+        Landed::NotYet(reason) | Landed::Failed(reason) => return Seen::Unknown(reason.message),
+    }
+    let there = |key: &str, name: &str| object.body.map(key).is_some_and(|map| map.contains_key(name));
+    let users = cluster.spec.users.keys().map(|name| {
+        let version = mark.users.get(name.as_str()).filter(|_| there("users", name.as_str()));
+        (name.clone(), version.map_or(Item::New, |version| Item::Active { password_version: *version }))
+    });
+    let databases = cluster.spec.databases.keys().map(|name| {
+        let made = mark.databases.contains(name.as_str()) && there("databases", name.as_str());
+        (name.clone(), if made { Item::Active { password_version: 0 } } else { Item::New })
+    });
+    let (foreign_users, foreign_databases) = check::foreign(cluster, object);
+    Seen::Known(Inside { users: users.collect(), databases: databases.collect(), foreign_users, foreign_databases, ..Inside::default() })
+}
+
+fn instances(cluster: &Cluster, world: &World) -> Vec<InstanceStatus> {
+    let prefix = format!("{}-", release_name(cluster));
+    let mut all: Vec<InstanceStatus> = Vec::new();
+    // Without the object, pods of that name may be those of an earlier cluster.
+    for pod in world.pods.iter().filter(|_| world.object.is_some()) {
+        let job = pod.meta.labels.contains_key("cnpg.io/jobRole");
+        let Some(name) = pod.meta.labels.get("cnpg.io/instanceName") else { continue };
+        let Some(ordinal) = name.strip_prefix(&prefix).and_then(|rest| rest.parse().ok()) else { continue };
+        let seen = instance(cluster, pod, name, ordinal, job);
+        match all.iter_mut().find(|known| known.ordinal == ordinal) {
+            // The pod that prepares an instance stays for a while beside the instance itself.
+            Some(_) if job => {}
+            Some(known) => *known = seen,
+            // One that has done its work says nothing about an instance that is not there.
+            None if job && pod.body.status.phase == "Succeeded" => {}
+            None => all.push(seen),
+        }
+    }
+    all.sort_by_key(|instance| instance.ordinal);
+    all
+}
+
+fn instance(cluster: &Cluster, pod: &Object<Pod>, name: &str, ordinal: u8, job: bool) -> InstanceStatus {
+    let label = |name: &str| pod.meta.labels.get(name).map(String::as_str);
+    let primary = match label("cnpg.io/instanceRole").or(label("role")) {
+        Some(role) => role == "primary",
+        None => job && label("cnpg.io/jobRole").is_some_and(|role| role != "join"),
+    };
+    let started = pod.body.status.container_statuses.iter().find(|status| status.name == "postgres").and_then(|status| status.state.running.as_ref());
+    let state = if job { preparing(pod) } else { state(pod) };
+    // Which replicas confirm is not for tenants to see, but follows from the rule: any of those that are ready.
+    let confirms = cluster.spec.quorum.max > 0 && !primary && state == InstanceState::Ready;
+    InstanceStatus {
+        ordinal,
+        name: name.to_owned(),
+        role: if primary { InstanceRole::Primary } else { InstanceRole::Replica },
+        state,
+        host: pod.body.status.pod_ip.clone().unwrap_or_default(),
+        port: 5432,
+        sync: if confirms { Sync::Quorum } else { Sync::Async },
+        started_at: started.and_then(|running| running.started_at.as_ref()?.parse().ok()),
+    }
+}
+
+fn preparing(pod: &Object<Pod>) -> InstanceState {
+    match trouble(pod) {
+        Some(why) => InstanceState::Failed(why),
+        None => InstanceState::Creating,
+    }
+}
+
+fn state(pod: &Object<Pod>) -> InstanceState {
+    let ready = pod.body.status.conditions.iter().any(|condition| condition.kind == "Ready" && condition.status == "True");
+    match (pod.meta.deleting, pod.body.status.phase.as_str()) {
+        (Some(_), _) => InstanceState::Starting,
+        (None, "Running") if ready => InstanceState::Ready,
+        (None, _) => match trouble(pod) {
+            Some(why) => InstanceState::Failed(why),
+            None => InstanceState::Starting,
+        },
+    }
+}
+
+/// Why a pod does not get on by itself, if so.
+fn trouble(pod: &Object<Pod>) -> Option<String> {
+    let status = &pod.body.status;
+    if status.phase == "Failed" {
+        return Some(format!("Its pod {} failed.", pod.meta.name));
+    }
+    if let Some(unplaced) = status.conditions.iter().find(|condition| condition.kind == "PodScheduled" && condition.status == "False") {
+        return Some(format!("There is no room for its pod: {}.", unplaced.message.trim_end_matches('.')));
+    }
+    let containers = status.init_container_statuses.iter().chain(&status.container_statuses);
+    let waiting = containers
+        .filter_map(|container| container.state.waiting.as_ref())
+        .find(|waiting| !["", "PodInitializing", "ContainerCreating"].contains(&waiting.reason.as_str()))?;
+    let message = waiting.message.trim_end_matches('.');
+    Some(if message.is_empty() { format!("{}.", waiting.reason) } else { format!("{}: {message}.", waiting.reason) })
+}
+
+fn endpoints(cluster: &Cluster, namespace: &str, world: &World) -> Vec<Endpoint> {
+    if world.object.is_none() {
+        return Vec::new();
+    }
+    let name = release_name(cluster);
+    let inside = |kind, tail: &str| Endpoint { kind, name: format!("{name}-{tail}"), host: format!("{name}-{tail}.{namespace}.svc"), port: 5432 };
+    let mut all = vec![inside(EndpointKind::Rw, "rw")];
+    if cluster.spec.instances > 1 {
+        all.push(inside(EndpointKind::Ro, "ro"));
+    }
+    let addresses = world.outside.iter().flat_map(|service| &service.body.status.load_balancer.ingress);
+    let addresses = addresses.filter_map(|Ingress { ip, hostname }| hostname.clone().or_else(|| ip.clone()));
+    all.extend(addresses.map(|host| Endpoint { kind: EndpointKind::Rw, name: format!("{name}-external-write"), host, port: 5432 }));
+    all
+}
+
+/// What is still on its way although the release is in place; none: nothing that a tenant could see.
+pub fn outstanding(cluster: &Cluster, world: &World) -> Option<Reason> {
+    let wish = &cluster.spec;
+    let pods: Vec<_> = world.pods.iter().filter(|pod| pod.meta.labels.get("cnpg.io/podRole").is_some_and(|role| role == "instance")).collect();
+    if pods.len() != usize::from(wish.instances) {
+        return Some(Reason::new("Scaling", format!("{} of {} instances are there.", pods.len(), wish.instances)));
+    }
+    if let Some(old) = pods.iter().find(|pod| !fits(cluster, pod)) {
+        return Some(Reason::new("Resizing", format!("{} runs with its former size and is restarted.", old.meta.name)));
+    }
+    if let Some(waiting) = instances(cluster, world).iter().find(|instance| instance.state != InstanceState::Ready) {
+        return Some(Reason::new("Starting", format!("{} is not ready yet.", waiting.name)));
+    }
+    let small = world.workloads.iter().find(|workload| volume(workload).is_some_and(|size| size < wish.storage));
+    small.map(|workload| Reason::new("Growing", format!("The volume {} is growing to {}.", workload.meta.name.trim_start_matches("pvc-"), wish.storage)))
+}
+
+/// Whether a pod has the limits of the wish; what is not said is not known, and not held against it.
+fn fits(cluster: &Cluster, pod: &Object<Pod>) -> bool {
+    let limits = pod.body.spec.containers.iter().find(|container| container.name == "postgres").map(|container| &container.resources.limits);
+    let said = |key: &str| limits.and_then(|limits| limits.get(key)).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    let memory = said("memory").and_then(|text| text.parse::<Bytes>().ok()).is_none_or(|memory| memory == cluster.spec.size.memory());
+    memory && said("cpu").and_then(|text| text.parse::<Cpu>().ok()).is_none_or(|cpu| cpu == cluster.spec.size.cpu())
+}
+
+fn volume(workload: &Object<Workload>) -> Option<Bytes> {
+    let (_, size) = workload.body.status.resources.iter().find(|(name, _)| name.ends_with("/requests.storage"))?;
+    size.as_str()?.parse().ok()
+}

@@ -1,0 +1,82 @@
+//! Taking a cluster away. A deletion at the wrong moment leaves the cluster, its pods and its volumes behind, invisible and without an owner, so it waits
+//! for the right one; and it counts as done only when nothing is to be seen any more.
+
+use super::{
+    apply::{create_object, left_behind, not_ours},
+    build,
+    crd::Postgres,
+    mark::Mark,
+    observe::World,
+    platform::Platform,
+    release::{release, unsafe_to_delete},
+};
+use crate::engine::{
+    EngineError,
+    kube::{
+        failure::{proves_absence, told},
+        object::{Meta, Readable},
+        place::Place,
+    },
+};
+use domain::{Cluster, Timestamp, observed::Progress, status::Reason};
+use kube::api::DeleteParams;
+use std::time::Duration;
+
+const WRITE: Duration = Duration::from_secs(12);
+
+/// One pass.
+pub async fn remove(place: &Place, platform: &Platform, cluster: &Cluster, world: &World) -> Result<Progress, EngineError> {
+    let namespace = place.namespace(cluster);
+    let Some(there) = &world.object else { return gone(place, platform, cluster, &namespace, world).await };
+    // Another one's: of ours, nothing is left.
+    if not_ours(cluster, there).is_some() {
+        return Ok(Progress::Settled);
+    }
+    if there.meta.deleting.is_some() {
+        return Ok(Progress::Working(Reason::new("Deleting", "Cozystack takes it away.")));
+    }
+    if let Some(reason) = unsafe_to_delete(&release(&there.body.status), Mark::read(&there.meta).written, Timestamp::now()) {
+        return Ok(Progress::Working(reason));
+    }
+    // Preconditions are ignored there: what can be done is to look once more, right before.
+    let again = place.get::<Postgres>(Some(&namespace), cluster.name.as_str()).await?;
+    if again.is_none_or(|again| again.meta.uid != there.meta.uid || again.meta.version != there.meta.version) {
+        return Ok(Progress::Moved(Reason::new("Changed", "It changed meanwhile.")));
+    }
+    let what = format!("deleting Postgres {}", cluster.name);
+    let api = place.api(&Postgres::KIND, Some(&namespace))?;
+    tracing::info!(cluster.id = %cluster.id, place = place.name(), namespace, "delete");
+    match place.call(&what, WRITE, async { Ok(api.delete(cluster.name.as_str(), &DeleteParams::default()).await) }).await? {
+        Ok(_) => Ok(Progress::Moved(Reason::new("Deleting", "Its deletion was asked for."))),
+        Err(error) if proves_absence(&error, cluster.name.as_str()) => Ok(Progress::Moved(Reason::new("Deleting", "It is gone."))),
+        Err(error) => Err(told(&what, &error).into()),
+    }
+}
+
+/// The object is gone: whether everything else is. What stays is taken back by making the object again: the platform then adopts what is there, and a
+/// deletion at the right moment takes it along.
+async fn gone(place: &Place, platform: &Platform, cluster: &Cluster, namespace: &str, world: &World) -> Result<Progress, EngineError> {
+    let Some(left) = left_behind(&ours(cluster, world)) else { return Ok(Progress::Settled) };
+    let going = world.pods.iter().any(|pod| pod.meta.deleting.is_some());
+    let now = Timestamp::now();
+    let asked = cluster.deleted_at.unwrap_or(now);
+    if going || now.as_second() - asked.as_second() < LOST {
+        return Ok(Progress::Working(Reason::new("Deleting", format!("Its object is gone; {left} is on its way out."))));
+    }
+    tracing::warn!(cluster.id = %cluster.id, place = place.name(), namespace, left, "the platform lost a cluster; its object is made again to delete it");
+    create_object(place, namespace, cluster, build::shown(cluster, namespace, &platform.chart)).await
+}
+
+/// Seconds after which something that nobody takes away was lost.
+const LOST: i64 = 30;
+/// Seconds by which the clocks of portal and platform may differ.
+const CLOCKS: i64 = 60;
+
+/// Only what can be of this cluster: what is older than the wish for it belonged to another one of that name, and is nobody's to delete here.
+fn ours(cluster: &Cluster, world: &World) -> World {
+    let young = |meta: &Meta| meta.created.is_none_or(|created| created.as_second() + CLOCKS >= cluster.created_at.as_second());
+    let mut world = world.clone();
+    world.pods.retain(|pod| young(&pod.meta));
+    world.workloads.retain(|workload| young(&workload.meta));
+    world
+}
