@@ -20,7 +20,7 @@ async fn a_killed_primary_is_replaced_and_the_portal_sees_it() {
     place.reach().await;
     eprintln!("ready again after {:?}", started.elapsed());
     place.ready();
-    assert_eq!(place.ask("postgres", "select count(*) from t").await, "1000");
+    assert_eq!(place.ask("postgres", "(select count(*) from t)").await, "1000");
     place.remove().await;
 }
 

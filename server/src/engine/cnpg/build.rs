@@ -134,17 +134,18 @@ pub fn roles(cluster: &Cluster, namespace: &str, group_comment: impl Fn(Option<&
         Wanted::new(ROLE, cluster, namespace, object_name(cluster, name), annotations, json!({ "spec": spec }))
     };
     let groups = cluster.spec.databases.keys().flat_map(|database| [Group::Admin, Group::Readonly].map(|group| (database, database.group(group))));
-    let groups = groups.map(|(database, name)| role(&name, Map::new(), json!({ "login": false, "comment": group_comment(Some(database.as_str())) })));
+    let groups = groups.map(|(database, name)| role(&name, Map::new(), json!({ "comment": group_comment(Some(database.as_str())) })));
     let users = cluster.spec.users.iter().map(|(name, user)| {
         let version = Map::from_iter([(PASSWORD.to_owned(), user.password_version.to_string().into())]);
-        let spec = json!({
-            "login": true,
-            "inherit": true,
-            "replication": user.replication,
-            "comment": group_comment(None),
-            "passwordSecret": { "name": secret_name(cluster, name) },
-            "inRoles": memberships(&cluster.spec, name),
-        });
+        let mut spec = json!({ "login": true, "inherit": true, "comment": group_comment(None), "passwordSecret": { "name": secret_name(cluster, name) } });
+        // The operator leaves out what is empty when it writes the object itself: sent, it would seem to have changed.
+        if user.replication {
+            spec["replication"] = true.into();
+        }
+        match memberships(&cluster.spec, name) {
+            groups if groups.is_empty() => {}
+            groups => spec["inRoles"] = groups.into(),
+        }
         (name.clone(), role(name.as_str(), version, spec))
     });
     (groups.collect(), users.collect())
