@@ -43,7 +43,7 @@ async fn a_field_that_somebody_else_sets_is_told_and_taken_over_only_when_asked_
     place.cluster.generation += 1;
     place.reach().await;
     let object = place.object().await;
-    assert_eq!(object.data["spec"]["smartShutdownTimeout"], 10);
+    assert_eq!(object.data["spec"]["smartShutdownTimeout"], 3);
     assert_eq!(object.data["spec"]["logLevel"], "debug", "what is none of ours is not taken over");
     place.edit(json!({ "spec": { "smartShutdownTimeout": 45 } })).await;
     place.until("a block again: taking over is done once", |_, progress| matches!(progress, Progress::Blocked(_))).await;

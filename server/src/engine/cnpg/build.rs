@@ -23,7 +23,7 @@ pub const HIBERNATION: &str = "cnpg.io/hibernation";
 /// The database that initdb insists on making, and its owner. Nobody uses them.
 const FIRST: &str = "howdah_app";
 /// Seconds that a smart shutdown waits for idle sessions, during which nobody new is let in.
-const SMART_SHUTDOWN: u32 = 10;
+const SMART_SHUTDOWN: u32 = 3;
 
 /// An object that shall be there.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +48,7 @@ impl Wanted {
         if let (Value::Object(body), Value::Object(rest)) = (&mut body, rest) {
             body.extend(rest);
         }
-        let hash: String = Sha256::digest(body.to_string()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let hash = hash(&canonical(&body), 8);
         body["metadata"]["annotations"][APPLIED] = hash.into();
         Self { kind, name, body }
     }
@@ -202,8 +202,23 @@ pub fn object_name(cluster: &Cluster, name: &str) -> String {
     if slug == name {
         return format!("{}-{slug}", cluster.name);
     }
-    let hash: String = Sha256::digest(name).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("{}-{}-{hash}", cluster.name, slug.trim_matches('-'))
+    format!("{}-{}-{}", cluster.name, slug.trim_matches('-'), hash(name, 4))
+}
+
+fn hash(text: &str, bytes: usize) -> String {
+    Sha256::digest(text).iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// As text in which the order of keys says nothing: another build of the portal must not find everything changed.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let sorted: BTreeMap<_, _> = map.iter().map(|(key, value)| (key, canonical(value))).collect();
+            format!("{sorted:?}")
+        }
+        Value::Array(list) => format!("{:?}", list.iter().map(canonical).collect::<Vec<_>>()),
+        plain => plain.to_string(),
+    }
 }
 
 /// Name of the Secret of a user's password. The operator's own Secrets end otherwise.
