@@ -210,17 +210,22 @@ mod tests {
 
     #[test]
     fn cozystack_is_taken_only_where_clusters_cannot_be_created_directly() {
-        let facts = |groups: &[&str], missing: &[&str]| Facts {
+        let denied = || {
+            let right = rights::needed(&[rights::Part::Cnpg]).find(|right| right.resource == "clusters").expect("a right");
+            let asks = right.asks().filter(|ask| ask.verb == "create").collect();
+            probe::Lack { right, asks }
+        };
+        let facts = |groups: &[&str], denied: &[probe::Lack]| Facts {
             groups: groups.iter().map(ToString::to_string).collect(),
-            missing: missing.iter().map(ToString::to_string).collect(),
+            missing: denied.to_vec(),
             ..Facts::default()
         };
-        let no = "create clusters.postgresql.cnpg.io";
+        let no = denied();
         assert_eq!(fitting(&facts(&[CNPG], &[])), Some(Choice::Cnpg));
         assert_eq!(fitting(&facts(&[CNPG, COZYSTACK], &[])), Some(Choice::Cnpg));
-        assert_eq!(fitting(&facts(&[CNPG, COZYSTACK], &[no])), Some(Choice::Cozystack));
+        assert_eq!(fitting(&facts(&[CNPG, COZYSTACK], std::slice::from_ref(&no))), Some(Choice::Cozystack));
         assert_eq!(fitting(&facts(&[COZYSTACK], &[])), Some(Choice::Cozystack));
-        assert_eq!(fitting(&facts(&[CNPG], &[no])), Some(Choice::Cnpg), "the report then says what is missing");
+        assert_eq!(fitting(&facts(&[CNPG], std::slice::from_ref(&no))), Some(Choice::Cnpg), "the report then says what is missing");
         assert_eq!(fitting(&facts(&["apps"], &[])), None);
     }
 }

@@ -74,7 +74,7 @@ fn releases(catalog: &Catalog) -> Vec<Release> {
         Some(Release { major, full: full(major, image), image: image.clone(), extensions: CONTRIB.map(str::to_owned).to_vec() })
     };
     let mut all: Vec<_> = catalog.images.iter().filter_map(one).collect();
-    all.sort_by(|a, b| b.major.cmp(&a.major));
+    all.sort_by_key(|release| std::cmp::Reverse(release.major));
     all
 }
 
