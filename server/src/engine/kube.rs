@@ -210,17 +210,18 @@ mod tests {
 
     #[test]
     fn cozystack_is_taken_only_where_clusters_cannot_be_created_directly() {
-        let facts = |groups: &[&str], missing: &[&str]| Facts {
+        let right = rights::RIGHTS.iter().find(|right| right.group == CNPG && right.resource == "clusters").expect("a right to clusters");
+        let lack = probe::Lack { right, asks: right.asks().filter(|ask| ask.verb == "create").collect() };
+        let facts = |groups: &[&str], missing: &[&probe::Lack]| Facts {
             groups: groups.iter().map(ToString::to_string).collect(),
-            missing: missing.iter().map(ToString::to_string).collect(),
+            missing: missing.iter().map(|lack| (*lack).clone()).collect(),
             ..Facts::default()
         };
-        let no = "create clusters.postgresql.cnpg.io";
         assert_eq!(fitting(&facts(&[CNPG], &[])), Some(Choice::Cnpg));
         assert_eq!(fitting(&facts(&[CNPG, COZYSTACK], &[])), Some(Choice::Cnpg));
-        assert_eq!(fitting(&facts(&[CNPG, COZYSTACK], &[no])), Some(Choice::Cozystack));
+        assert_eq!(fitting(&facts(&[CNPG, COZYSTACK], &[&lack])), Some(Choice::Cozystack));
         assert_eq!(fitting(&facts(&[COZYSTACK], &[])), Some(Choice::Cozystack));
-        assert_eq!(fitting(&facts(&[CNPG], &[no])), Some(Choice::Cnpg), "the report then says what is missing");
+        assert_eq!(fitting(&facts(&[CNPG], &[&lack])), Some(Choice::Cnpg), "the report then says what is missing");
         assert_eq!(fitting(&facts(&["apps"], &[])), None);
     }
 }
