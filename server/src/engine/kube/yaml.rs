@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn an_object_reads_as_people_write_it() {
-        let value = json!({"kind": "Cluster", "spec": {"instances": 3, "off": "on", "size": "1Gi", "list": [{"a": 1, "b": []}, "x"], "none": {}}});
+        let value = json!({"kind": "Cluster", "spec": {"instances": 3, "list": [{"a": 1, "b": []}, "x"], "none": {}, "off": "on", "size": "1Gi"}});
         let expected = "kind: Cluster\nspec:\n  instances: 3\n  list:\n    - a: 1\n      b: []\n    - x\n  none: {}\n  \"off\": \"on\"\n  size: \"1Gi\"\n";
         assert_eq!(print(&value), expected);
     }
