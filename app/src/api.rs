@@ -50,7 +50,7 @@ impl FromServerFnError for ApiError {
 /// How server functions answer.
 pub type Answer = Post<Json>;
 
-/// JSON that is read as text. Leptos' own reads bytes, and a second reader of every type is a twentieth of what a browser downloads.
+/// JSON that is read as text. Leptos' own reads bytes, and a second reader of every type would be downloaded with it.
 pub struct Json;
 
 impl ContentType for Json {

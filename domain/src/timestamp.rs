@@ -1,5 +1,5 @@
 //! A point in time as the browser needs it: read from the server's JSON, compared, printed. The server's is [`jiff::Timestamp`], whose calendars, time zones
-//! and error texts would be a twentieth of what it downloads; here is what both have in common.
+//! and error texts would be a noticeable part of what it downloads; here is what both have in common.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use std::fmt;

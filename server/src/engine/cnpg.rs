@@ -7,7 +7,7 @@ use super::{
 };
 use async_trait::async_trait;
 use domain::{
-    Cluster, ClusterId,
+    Cluster, ClusterId, Timestamp,
     observed::{Observed, Progress},
     offer::Offer,
     place::{Access, Report},
@@ -31,6 +31,7 @@ mod need;
 mod observe;
 mod offer;
 mod proof;
+mod refuse;
 mod remove;
 #[cfg(test)]
 mod tests;
@@ -77,7 +78,7 @@ impl Engine for Cnpg {
     async fn observe(&self, cluster: &Cluster) -> Result<Observed, EngineError> {
         let namespace = self.place.namespace(cluster);
         let (world, outside) = tokio::join!(self.eyes.look(cluster), self.outside(cluster, &namespace));
-        Ok(observe::observed(cluster, &namespace, &world?, outside.as_deref(), has_roles(&self.place)))
+        Ok(observe::observed(cluster, &namespace, &world?, outside.as_deref(), has_roles(&self.place), Timestamp::now()))
     }
 
     async fn converge(&self, cluster: &Cluster, verifiers: &Verifiers) -> Result<Progress, EngineError> {

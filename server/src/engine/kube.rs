@@ -35,6 +35,9 @@ pub mod rights;
 pub mod watch;
 pub mod yaml;
 
+/// Longest wait for the first look at a place.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+
 /// Which engine works at a place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -111,8 +114,10 @@ impl Kube {
         self.driver.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, engine)| engine.clone())
     }
 
-    fn engine(&self, cluster: &Cluster) -> Result<Arc<dyn Engine>, EngineError> {
+    async fn engine(&self, cluster: &Cluster) -> Result<Arc<dyn Engine>, EngineError> {
         self.place.remember(cluster.id);
+        // Only right after the start: a portal that restarts must not tell of every cluster that it cannot be seen.
+        self.place.looked_at(FIRST_LOOK).await;
         // Down is told first: it explains why there is no engine, and costs no wait.
         self.place.client()?;
         self.driver().ok_or_else(|| EngineError::Retry(anyhow::anyhow!("{} has neither CloudNativePG nor Cozystack", self.place.name())))
@@ -133,15 +138,15 @@ fn fitting(facts: &Facts) -> Option<Choice> {
 #[async_trait]
 impl Engine for Kube {
     async fn observe(&self, cluster: &Cluster) -> Result<Observed, EngineError> {
-        self.engine(cluster)?.observe(cluster).await
+        self.engine(cluster).await?.observe(cluster).await
     }
 
     async fn converge(&self, cluster: &Cluster, verifiers: &Verifiers) -> Result<Progress, EngineError> {
-        self.engine(cluster)?.converge(cluster, verifiers).await
+        self.engine(cluster).await?.converge(cluster, verifiers).await
     }
 
     async fn remove(&self, cluster: &Cluster) -> Result<Progress, EngineError> {
-        let progress = self.engine(cluster)?.remove(cluster).await?;
+        let progress = self.engine(cluster).await?.remove(cluster).await?;
         if progress == Progress::Settled {
             self.place.forget(cluster.id);
         }
@@ -149,11 +154,11 @@ impl Engine for Kube {
     }
 
     async fn primary(&self, cluster: &Cluster) -> Result<Option<PgConnectOptions>, EngineError> {
-        self.engine(cluster)?.primary(cluster).await
+        self.engine(cluster).await?.primary(cluster).await
     }
 
     async fn usage(&self, cluster: &Cluster) -> Vec<Usage> {
-        match self.engine(cluster) {
+        match self.engine(cluster).await {
             Ok(engine) => engine.usage(cluster).await,
             Err(_) => Vec::new(),
         }
@@ -188,7 +193,7 @@ impl Engine for Kube {
     }
 
     async fn access(&self, cluster: &Cluster) -> Access {
-        match self.engine(cluster) {
+        match self.engine(cluster).await {
             Ok(engine) => engine.access(cluster).await,
             Err(_) => Access::default(),
         }

@@ -144,6 +144,9 @@ async fn rights(options: &PgConnectOptions, cluster: &Cluster, verifiers: &BTree
         let current =
             facts.roles.get(name.as_str()).is_some_and(|role| role.login && role.verifier.as_deref() == verifiers.get(name).map(|v| v.scram.as_str()));
         unmade.users.entry(name.clone()).and_modify(|item| later(item, current)).or_insert(Item::New);
+        if !verifiers.contains_key(name) {
+            unmade.users.insert(name.clone(), Item::Error(format!("No password of {name} is known to the portal: set a new one.")));
+        }
     }
     for (name, database) in &spec.databases {
         let current = databases::is_there(name, database, &facts) && databases::has_members(name, database, &facts) && !lacking.contains(name);

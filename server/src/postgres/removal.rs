@@ -16,7 +16,10 @@ const SYSTEM: [&str; 3] = ["postgres", "template0", "template1"];
 /// Login roles that somebody made by hand.
 pub fn foreign_users(spec: &Spec, facts: &Facts) -> Vec<String> {
     let wished = |name: &str| spec.users.keys().any(|user| user.as_str() == name);
-    let ours = |name: &str| name == "postgres" || name == "streaming_replica" || name.starts_with("howdah_") || *name == facts.me || wished(name);
+    // Some are CloudNativePG's own.
+    let own = ["howdah_", "cnpg_"];
+    let ours =
+        |name: &str| name == "postgres" || name == "streaming_replica" || own.iter().any(|own| name.starts_with(own)) || *name == facts.me || wished(name);
     let foreign = facts.roles.iter().filter(|(name, role)| role.login && !role.bootstrap && !is_marked(role.comment.as_deref()) && !ours(name));
     foreign.map(|(name, _)| name.clone()).collect()
 }

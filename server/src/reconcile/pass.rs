@@ -17,7 +17,7 @@ use crate::{
 use domain::{
     Cluster, Phase, Status, Timestamp,
     observed::{Inside, Observed, Progress, Seen},
-    status::Reason,
+    status::{Reason, kinds},
 };
 use look::{look, within};
 use std::time::Duration;
@@ -146,6 +146,8 @@ impl Pass<'_> {
         let mut glances = interval(GLANCE);
         glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut newer = false;
+        // What waits for a person says so until it does not any more.
+        let blocked = wish.status.condition(kinds::BLOCKED).is_some();
         loop {
             tokio::select! {
                 done = &mut call => {
@@ -163,7 +165,7 @@ impl Pass<'_> {
                         return Ok(Step::Overtaken);
                     }
                 },
-                _ = glances.tick(), if !reached(&wish, &self.claim.cluster.status) => {
+                _ = glances.tick(), if !reached(&wish, &self.claim.cluster.status) && !blocked => {
                     // The call goes on meanwhile: its time must not be spent on a glance.
                     let glance = self.glance(&wish);
                     tokio::select! {

@@ -20,7 +20,7 @@ async fn a_killed_primary_is_replaced_and_the_portal_sees_it() {
     place.reach().await;
     eprintln!("ready again after {:?}", started.elapsed());
     place.ready();
-    assert_eq!(place.ask("postgres", "select count(*) from t").await, "1000");
+    assert_eq!(place.ask("postgres", "(select count(*) from t)").await, "1000");
     place.remove().await;
 }
 
@@ -43,7 +43,7 @@ async fn a_field_that_somebody_else_sets_is_told_and_taken_over_only_when_asked_
     place.cluster.generation += 1;
     place.reach().await;
     let object = place.object().await;
-    assert_eq!(object.data["spec"]["smartShutdownTimeout"], 10);
+    assert_eq!(object.data["spec"]["smartShutdownTimeout"], 3);
     assert_eq!(object.data["spec"]["logLevel"], "debug", "what is none of ours is not taken over");
     place.edit(json!({ "spec": { "smartShutdownTimeout": 45 } })).await;
     place.until("a block again: taking over is done once", |_, progress| matches!(progress, Progress::Blocked(_))).await;

@@ -25,7 +25,7 @@ async fn a_cluster_comes_up_with_users_and_databases_and_goes_without_a_trace() 
     let n: i32 = sqlx::query_scalar("select n from t").fetch_one(&mut bob).await.unwrap();
     assert_eq!(n, 1, "a reader sees what an admin made later");
     assert!(place.enter("bob", "postgres").await.is_ok() && place.enter("bob", "howdah_app").await.is_ok());
-    assert_eq!(place.ask("shop", "select string_agg(extname, ',' order by extname) from pg_extension").await, "hstore,plpgsql,uuid-ossp");
+    assert_eq!(place.ask("shop", "(select string_agg(extname, ',' order by extname) from pg_extension)").await, "hstore,plpgsql,uuid-ossp");
     assert_eq!(place.cluster.status.foreign_users, Vec::<String>::new());
     assert_eq!(place.cluster.status.foreign_databases, Vec::<String>::new());
 
@@ -36,14 +36,14 @@ async fn a_cluster_comes_up_with_users_and_databases_and_goes_without_a_trace() 
     place.wish([Change::RemoveUser { name: "alice".parse().unwrap() }]);
     place.reach().await;
     place.until("alice is gone", |cluster, progress| *progress == Progress::Settled && !cluster.status.users.contains_key(&"alice".parse().unwrap())).await;
-    assert_eq!(place.ask("postgres", "select count(*) from pg_roles where rolname = 'alice'").await, "0");
-    assert_eq!(place.ask("shop", "select n from t").await, "1", "what she owned stays");
+    assert_eq!(place.ask("postgres", "(select count(*) from pg_roles where rolname = 'alice')").await, "0");
+    assert_eq!(place.ask("shop", "(select n from t)").await, "1", "what she owned stays");
 
     place.run("postgres", "create database by_hand").await;
     place.wish([Change::RemoveDatabase { name: "shop".parse().unwrap(), confirm: Confirm::Addressed }]);
     place.reach().await;
     assert_eq!(
-        place.ask("postgres", "select string_agg(datname, ',' order by datname) from pg_database where datname in ('shop', 'by_hand')").await,
+        place.ask("postgres", "(select string_agg(datname, ',' order by datname) from pg_database where datname in ('shop', 'by_hand'))").await,
         "by_hand"
     );
     assert_eq!(place.cluster.status.foreign_databases, ["by_hand"]);
@@ -59,20 +59,20 @@ async fn three_instances_scale_switch_pause_and_take_parameters() {
     place.reach().await;
     eprintln!("1 -> 3 instances after {:?}", started.elapsed());
     place.ready();
-    assert!(place.ask("postgres", "show synchronous_standby_names").await.starts_with("ANY 1"));
+    assert!(place.ask("postgres", "current_setting('synchronous_standby_names')").await.starts_with("ANY 1"));
 
     let before = place.instances().to_vec();
     let started = Instant::now();
     place.parameters(&[("work_mem", "7MB")]);
     place.reach().await;
     eprintln!("work_mem after {:?}", started.elapsed());
-    assert_eq!(place.ask("postgres", "show work_mem").await, "7MB");
+    assert_eq!(place.ask("postgres", "current_setting('work_mem')").await, "7MB");
     assert_eq!(before.iter().map(|i| i.started_at).collect::<Vec<_>>(), place.instances().iter().map(|i| i.started_at).collect::<Vec<_>>());
     let started = Instant::now();
     place.parameters(&[("max_connections", "77")]);
     place.reach().await;
     eprintln!("max_connections after {:?}", started.elapsed());
-    assert_eq!(place.ask("postgres", "show max_connections").await, "77");
+    assert_eq!(place.ask("postgres", "current_setting('max_connections')").await, "77");
 
     let to = place.instances().iter().find(|i| i.name != place.primary().name).unwrap().ordinal;
     let started = Instant::now();

@@ -11,7 +11,7 @@ use domain::{Cluster, Timestamp, spec::Power, status::Reason};
 use serde_json::{Value, json};
 
 /// What the operator compares pods with.
-const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+pub const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 /// The next act.
 #[derive(Debug, Clone, PartialEq)]

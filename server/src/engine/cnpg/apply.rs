@@ -6,6 +6,7 @@ use super::{
     crd::{self, SECRET},
     has_roles, landed,
     need::{Need, need},
+    refuse,
     world::World,
 };
 use crate::{
@@ -84,10 +85,11 @@ impl Cnpg {
             let message = "There is no ClusterImageCatalog at this place to take images from. Create one, or name one for the place.";
             return Ok(Progress::Blocked(Reason::new("NoCatalog", message)));
         };
-        if let Some(reason) = refused(cluster) {
+        let world = self.eyes.look(cluster).await?;
+        let facts = self.place.facts();
+        if let Some(reason) = refuse::refused(cluster, &catalog, facts.as_deref(), world.own(cluster).map(|object| &object.body)) {
             return Ok(Progress::Blocked(reason));
         }
-        let world = self.eyes.look(cluster).await?;
         if world.cluster.is_none() && cluster.status.generation > 0 {
             let message = "Its Cluster object was deleted at the place, and with it its volumes. It is not made anew by itself, since that would be an empty \
                            one. Delete this cluster here and create it again, or restore the object there.";
@@ -99,24 +101,22 @@ impl Cnpg {
         }
         let mut outcome = Outcome::default();
         self.apply_cluster(cluster, &namespace, &catalog, &world, &mut outcome).await?;
-        // Nobody carries out anything inside a cluster that is stopped.
-        if has_roles(&self.place) && outcome.blocked.is_none() && cluster.spec.power == Power::On {
+        // Nobody carries them out while no primary serves, and then they would be tried again only half a minute after one does.
+        if has_roles(&self.place) && outcome.blocked.is_none() && cluster.spec.power == Power::On && world.serves(cluster) {
             self.apply_inside(cluster, &namespace, &world, verifiers, &mut outcome).await?;
         }
         let Some(object) = world.own(cluster) else { return Ok(outcome.ended(Progress::Settled)) };
         if outcome.moved.is_none() {
             self.act(cluster, &namespace, object, &world, &mut outcome).await?;
         }
-        let mut landed = landed::progress(cluster, &object.body, &world);
+        let mut landed = landed::progress(cluster, object, &world);
         if landed != Progress::Settled {
             self.memory.note_unrest(cluster.id);
         } else if outcome.moved.is_none() && cluster.spec.power == Power::On && cluster.status.generation < cluster.generation {
             match self.lacking(cluster).await {
                 Some(Some(reason)) if self.memory.doubts(cluster) => outcome.wait(&reason.code.clone(), reason.message),
-                Some(Some(_)) => {}
-                Some(None) => {}
                 None if self.memory.is_fresh(cluster.id) => outcome.wait("Applied", "The operator takes up the change."),
-                None => {}
+                Some(_) | None => {}
             }
             landed = self.volumes(cluster, &namespace).await?;
         }
@@ -167,15 +167,17 @@ impl Cnpg {
         Ok(())
     }
 
-    /// Writes an object if it needs to be; whether it did.
+    /// Writes an object if it needs to be; whether that changed it.
     pub(super) async fn apply(&self, cluster: &Cluster, namespace: &str, wanted: &Wanted, live: Option<(&Meta, &str)>) -> Result<bool, EngineError> {
         let written = match need(cluster, wanted, live).map_err(EngineError::Blocked)? {
             Need::Nothing => return Ok(false),
             Need::Apply => self.place.apply(&wanted.kind, Some(namespace), &wanted.body).await?,
             Need::TakeOver => self.place.take_over(&wanted.kind, Some(namespace), &wanted.body).await?,
         };
+        // Who fills in or leaves out values in a way of its own must not keep us at it for ever.
+        let changed = live.is_none_or(|(meta, _)| written.metadata.resource_version.as_ref() != Some(&meta.version));
         self.put(&wanted.kind, written);
-        Ok(true)
+        Ok(changed)
     }
 
     fn put(&self, kind: &Kind, object: kube::api::DynamicObject) {
@@ -195,7 +197,13 @@ impl Cnpg {
                 outcome.moved(what);
             }
             act::Next::Switch(status, annotations, what) => {
-                let written = self.place.merge_status(&crd::CLUSTER, Some(namespace), name, &status).await?;
+                let written = match self.place.merge_status(&crd::CLUSTER, Some(namespace), name, &status).await {
+                    Err(Failure::Stale(_)) => {
+                        outcome.wait("SwitchoverWaits", "The operator was faster: the cluster is looked at again first.");
+                        return Ok(());
+                    }
+                    written => written?,
+                };
                 self.put(&crd::CLUSTER, written);
                 let written = self.place.merge(&crd::CLUSTER, Some(namespace), name, &json!({ "metadata": { "annotations": annotations } })).await?;
                 self.put(&crd::CLUSTER, written);
@@ -228,27 +236,6 @@ impl Cnpg {
             None => Progress::Settled,
         })
     }
-}
-
-/// What the operator's webhook would refuse, told by us, since it may not be there to ask.
-fn refused(cluster: &Cluster) -> Option<Reason> {
-    let parameters = &cluster.spec.parameters.0;
-    let bytes = |name: &str| {
-        parameters.get(name).and_then(|value| {
-            value.to_ascii_uppercase().trim_end_matches('B').replace('K', "Ki").replace('M', "Mi").replace('G', "Gi").replace('T', "Ti").parse::<Bytes>().ok()
-        })
-    };
-    let memory = cluster.spec.size.memory();
-    if let Some(buffers) = bytes("shared_buffers").filter(|buffers| *buffers > memory) {
-        return Some(Reason::new("Refused", format!("shared_buffers = {buffers} does not fit into {memory} of memory. Set it lower or choose a larger size.")));
-    }
-    if let Some(wal) = bytes("max_wal_size").filter(|wal| *wal >= cluster.spec.storage) {
-        return Some(Reason::new(
-            "Refused",
-            format!("max_wal_size = {wal} does not fit onto a volume of {}. Set it lower or grow the volume.", cluster.spec.storage),
-        ));
-    }
-    None
 }
 
 /// What the deletion of an object waits for, as the end of a clause.

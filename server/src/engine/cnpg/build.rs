@@ -23,7 +23,7 @@ pub const HIBERNATION: &str = "cnpg.io/hibernation";
 /// The database that initdb insists on making, and its owner. Nobody uses them.
 const FIRST: &str = "howdah_app";
 /// Seconds that a smart shutdown waits for idle sessions, during which nobody new is let in.
-const SMART_SHUTDOWN: u32 = 10;
+const SMART_SHUTDOWN: u32 = 3;
 
 /// An object that shall be there.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +48,7 @@ impl Wanted {
         if let (Value::Object(body), Value::Object(rest)) = (&mut body, rest) {
             body.extend(rest);
         }
-        let hash: String = Sha256::digest(body.to_string()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let hash = hash(&canonical(&body), 8);
         body["metadata"]["annotations"][APPLIED] = hash.into();
         Self { kind, name, body }
     }
@@ -134,17 +134,18 @@ pub fn roles(cluster: &Cluster, namespace: &str, group_comment: impl Fn(Option<&
         Wanted::new(ROLE, cluster, namespace, object_name(cluster, name), annotations, json!({ "spec": spec }))
     };
     let groups = cluster.spec.databases.keys().flat_map(|database| [Group::Admin, Group::Readonly].map(|group| (database, database.group(group))));
-    let groups = groups.map(|(database, name)| role(&name, Map::new(), json!({ "login": false, "comment": group_comment(Some(database.as_str())) })));
+    let groups = groups.map(|(database, name)| role(&name, Map::new(), json!({ "comment": group_comment(Some(database.as_str())) })));
     let users = cluster.spec.users.iter().map(|(name, user)| {
         let version = Map::from_iter([(PASSWORD.to_owned(), user.password_version.to_string().into())]);
-        let spec = json!({
-            "login": true,
-            "inherit": true,
-            "replication": user.replication,
-            "comment": group_comment(None),
-            "passwordSecret": { "name": secret_name(cluster, name) },
-            "inRoles": memberships(&cluster.spec, name),
-        });
+        let mut spec = json!({ "login": true, "inherit": true, "comment": group_comment(None), "passwordSecret": { "name": secret_name(cluster, name) } });
+        // The operator leaves out what is empty when it writes the object itself: sent, it would seem to have changed.
+        if user.replication {
+            spec["replication"] = true.into();
+        }
+        match memberships(&cluster.spec, name) {
+            groups if groups.is_empty() => {}
+            groups => spec["inRoles"] = groups.into(),
+        }
         (name.clone(), role(name.as_str(), version, spec))
     });
     (groups.collect(), users.collect())
@@ -201,8 +202,23 @@ pub fn object_name(cluster: &Cluster, name: &str) -> String {
     if slug == name {
         return format!("{}-{slug}", cluster.name);
     }
-    let hash: String = Sha256::digest(name).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("{}-{}-{hash}", cluster.name, slug.trim_matches('-'))
+    format!("{}-{}-{}", cluster.name, slug.trim_matches('-'), hash(name, 4))
+}
+
+fn hash(text: &str, bytes: usize) -> String {
+    Sha256::digest(text).iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// As text in which the order of keys says nothing: another build of the portal must not find everything changed.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let sorted: BTreeMap<_, _> = map.iter().map(|(key, value)| (key, canonical(value))).collect();
+            format!("{sorted:?}")
+        }
+        Value::Array(list) => format!("{:?}", list.iter().map(canonical).collect::<Vec<_>>()),
+        plain => plain.to_string(),
+    }
 }
 
 /// Name of the Secret of a user's password. The operator's own Secrets end otherwise.

@@ -37,9 +37,7 @@ impl Cnpg {
         let world = self.eyes.look(cluster).await?;
         let Some(object) = world.own(cluster) else { return Ok(None) };
         let status = &object.body.status;
-        let serves = status.current_primary == status.target_primary
-            && world.pod(&status.current_primary).is_some_and(|pod| pod.meta.deleting.is_none() && pod.body.status.phase == "Running");
-        if !serves {
+        if !world.serves(cluster) {
             return Ok(None);
         }
         let Some(keys) = self.keys(cluster, &namespace, object).await? else { return Ok(None) };

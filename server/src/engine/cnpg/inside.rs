@@ -17,7 +17,10 @@ use crate::{
 use domain::{Cluster, RoleName, status::Reason};
 use kube::api::PropagationPolicy;
 use serde_json::json;
-use std::sync::PoisonError;
+use std::{collections::BTreeSet, sync::PoisonError};
+
+/// Changed to have an object looked at again.
+const AGAIN: &str = "howdah.dev/looked-at-again";
 
 impl Cnpg {
     /// One pass over them.
@@ -30,10 +33,11 @@ impl Cnpg {
         outcome: &mut Outcome,
     ) -> Result<(), EngineError> {
         let (groups, users) = build::roles(cluster, namespace, |group| marked(group, None));
-        let mut pending = false;
+        let mut groups_pending = false;
         for wanted in &groups {
-            pending |= self.role(cluster, namespace, wanted, world, outcome).await?;
+            groups_pending |= self.role(cluster, namespace, wanted, world, outcome).await?;
         }
+        let mut pending = BTreeSet::new();
         for (user, wanted) in &users {
             let Some(verifier) = verifiers.get(user) else { continue };
             let live = world.roles.iter().find(|role| role.meta.name == wanted.name);
@@ -42,20 +46,22 @@ impl Cnpg {
                 continue;
             }
             // A role that is put into a group which is not there yet fails, and is tried again only half a minute later.
-            if !pending {
-                pending |= self.role(cluster, namespace, wanted, world, outcome).await?;
+            if groups_pending || self.role(cluster, namespace, wanted, world, outcome).await? {
+                pending.insert(user);
             }
         }
-        for wanted in build::databases(cluster, namespace).into_values().filter(|_| !pending) {
+        for (name, wanted) in build::databases(cluster, namespace) {
+            let owner = cluster.spec.databases.get(&name).and_then(|database| database.owner.as_ref());
+            if groups_pending || owner.is_some_and(|owner| pending.contains(owner)) {
+                outcome.wait("RolesFirst", "Databases follow when their roles are there.");
+                continue;
+            }
             let live = world.databases.iter().find(|database| database.meta.name == wanted.name);
             match self.apply(cluster, namespace, &wanted, live.map(|object| (&object.meta, &*object.body.spec))).await {
                 Ok(true) => outcome.moved(format!("The Database object {} was written.", wanted.name)),
                 Ok(false) => {}
                 Err(error) => note(outcome, error)?,
             }
-        }
-        if pending {
-            outcome.wait("RolesFirst", "Databases follow when their roles are there.");
         }
         self.leaving(cluster, namespace, world, outcome).await
     }
@@ -68,8 +74,24 @@ impl Cnpg {
             Ok(false) => {}
             Err(error) => note(outcome, error)?,
         }
+        let Some(role) = live else { return Ok(true) };
+        let status = &role.body.status;
+        // An instance may look for a Secret before the operator has allowed it to.
+        let early = status.applied == Some(false) && status.message.contains("is forbidden");
+        if early {
+            self.touch(&crd::ROLE, namespace, &role.meta).await?;
+        }
         // One that the operator refuses must not hold up the others for ever.
-        Ok(live.is_none_or(|role| role.body.status.applied.is_none() || role.body.status.observed_generation != role.meta.generation))
+        Ok(early || status.applied.is_none() || (status.applied == Some(true) && status.observed_generation != role.meta.generation))
+    }
+
+    /// Has an object looked at again at once which the operator would come back to only half a minute later. A few times: then it has its reasons.
+    async fn touch(&self, kind: &Kind, namespace: &str, meta: &Meta) -> Result<(), EngineError> {
+        if self.memory.may_touch(&meta.uid) {
+            let annotations = json!({ AGAIN: domain::Timestamp::now().to_string() });
+            self.place.merge(kind, Some(namespace), &meta.name, &json!({ "metadata": { "annotations": annotations } })).await?;
+        }
+        Ok(())
     }
 
     /// The Secret of a user's password: looked into once by each process, and again when the operator says that it saw another.
@@ -123,6 +145,8 @@ impl Cnpg {
     /// Says first that what the object stands for goes with it: deleted as it was, the data would stay.
     async fn leave(&self, kind: &Kind, namespace: &str, meta: &Meta, policy: &str, outcome: &mut Outcome) -> Result<(), EngineError> {
         if meta.deleting.is_some() {
+            // It could not go while it owned something, which SQL has given away meanwhile.
+            self.touch(kind, namespace, meta).await?;
             outcome.wait("Leaving", format!("{} {} is being deleted{}.", kind.kind, meta.name, waits_for(meta)));
             return Ok(());
         }

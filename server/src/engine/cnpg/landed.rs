@@ -1,9 +1,11 @@
 //! Whether what the Cluster object says is so: pure. The operator does not say which wish its status is about, so every facet is looked at by itself.
 
 use super::{
+    act::RESTARTED_AT,
     crd::{self, HEALTHY, HIBERNATION},
     world::World,
 };
+use crate::engine::kube::object::Object;
 use domain::{
     Cluster,
     observed::Progress,
@@ -25,8 +27,8 @@ const STUCK: [&str; 8] = [
 ];
 
 /// How far it has come.
-pub fn progress(cluster: &Cluster, object: &crd::Cluster, world: &World) -> Progress {
-    let status = &object.status;
+pub fn progress(cluster: &Cluster, object: &Object<crd::Cluster>, world: &World) -> Progress {
+    let status = &object.body.status;
     let working = |code: &str, message: String| Progress::Working(Reason::new(code, message));
     let phase = || match status.phase_reason.as_str() {
         "" => format!("CloudNativePG says: {}.", status.phase),
@@ -38,7 +40,7 @@ pub fn progress(cluster: &Cluster, object: &crd::Cluster, world: &World) -> Prog
     if STUCK.contains(&status.phase.as_str()) {
         return Progress::Blocked(Reason::new("OperatorWaits", phase()));
     }
-    let hibernation = object.condition(HIBERNATION);
+    let hibernation = object.body.condition(HIBERNATION);
     match (cluster.spec.power, hibernation) {
         (Power::Off, Some(condition)) if condition.reason == "Hibernated" && world.pods.is_empty() => return Progress::Settled,
         (Power::Off, Some(condition)) => return working("Pausing", format!("CloudNativePG says: {}.", condition.message.trim_end_matches('.'))),
@@ -59,7 +61,9 @@ pub fn progress(cluster: &Cluster, object: &crd::Cluster, world: &World) -> Prog
     if !status.resizing_pvc.is_empty() {
         return working("VolumesGrow", format!("Volumes are made larger: {}.", status.resizing_pvc.join(", ")));
     }
-    match world.pods.iter().find(|pod| !fits(cluster, &status.image, &pod.body)) {
+    // The operator writes down on each pod which restart it has had.
+    let restarted = |pod: &Object<crd::Pod>| object.meta.annotation(RESTARTED_AT).is_none_or(|asked| pod.meta.annotation(RESTARTED_AT) == Some(asked));
+    match world.pods.iter().find(|pod| !fits(cluster, &status.image, &pod.body) || !restarted(pod)) {
         Some(pod) => working("Restarting", format!("{} still runs as it was started; it is restarted in its turn.", pod.meta.name)),
         None => Progress::Settled,
     }

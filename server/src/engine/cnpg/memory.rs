@@ -13,6 +13,10 @@ const SETTLING: Duration = Duration::from_secs(15);
 /// How long the primary's own parameters are believed against a healthy phase.
 const DOUBT: Duration = Duration::from_secs(120);
 
+/// How often an object is touched in a row, and after which time anew.
+const TOUCHES: u32 = 5;
+const FORGIVEN: Duration = Duration::from_secs(600);
+
 /// What is remembered of clusters.
 #[derive(Default)]
 pub struct Memory {
@@ -20,6 +24,8 @@ pub struct Memory {
     pub(super) secrets: Mutex<HashMap<(ClusterId, RoleName), (String, String)>>,
     /// When a Cluster was last changed by us, until another phase than the healthy one was seen.
     changed: Mutex<HashMap<ClusterId, Instant>>,
+    /// When objects were touched, by their uid, and how often.
+    touched: Mutex<HashMap<String, (u32, Instant)>>,
     /// Since when the primary has other parameters than the wish of that generation.
     doubts: Mutex<HashMap<ClusterId, (u64, Instant)>>,
 }
@@ -49,6 +55,18 @@ impl Memory {
             (*generation, *since) = (cluster.generation, Instant::now());
         }
         since.elapsed() < DOUBT
+    }
+
+    /// Whether an object may be touched now: a few times, a second apart and more.
+    pub(super) fn may_touch(&self, uid: &str) -> bool {
+        let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
+        touched.retain(|_, (_, at)| at.elapsed() < FORGIVEN);
+        match touched.get_mut(uid) {
+            None => drop(touched.insert(uid.to_owned(), (1, Instant::now()))),
+            Some((count, at)) if *count < TOUCHES && at.elapsed() > Duration::from_secs(u64::from(*count)) => (*count, *at) = (*count + 1, Instant::now()),
+            Some(_) => return false,
+        }
+        true
     }
 
     pub(super) fn note_change(&self, id: ClusterId) {

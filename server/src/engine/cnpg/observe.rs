@@ -7,23 +7,26 @@ use super::{
 };
 use crate::engine::kube::object::Object;
 use domain::{
-    Cluster,
+    Cluster, Timestamp,
     observed::{Inside, Observed, Seen},
     status::{Endpoint, EndpointKind, InstanceRole, InstanceState, InstanceStatus, Item, Reason},
     vitals::Sync,
 };
 use std::collections::BTreeSet;
 
+/// Seconds before its end at which a certificate should have been renewed for days.
+const OVERDUE: i64 = 3 * 86_400;
+
 /// PostgreSQL's port in every pod and service.
 pub const PORT: u16 = 5432;
 
-/// What is seen of a cluster. `outside`: the address that a load balancer gave.
-pub fn observed(cluster: &Cluster, namespace: &str, world: &World, outside: Option<&str>, inside: bool) -> Observed {
+/// What is seen of a cluster. `outside`: the address that a load balancer gave. `inside`: roles and databases are objects.
+pub fn observed(cluster: &Cluster, namespace: &str, world: &World, outside: Option<&str>, inside: bool, now: Timestamp) -> Observed {
     let own = world.own(cluster);
     let instances = own.map_or_else(Vec::new, |object| instances(cluster, &object.body, world));
     let inside = if inside { Seen::Known(items(cluster, world)) } else { Seen::Unknown("SQL says what is inside.".into()) };
     let endpoints = own.map_or_else(Vec::new, |_| endpoints(cluster, namespace, outside));
-    Observed { instances: Seen::Known(instances), endpoints, inside, notes: own.map_or_else(Vec::new, |object| notes(cluster, object, outside)) }
+    Observed { instances: Seen::Known(instances), endpoints, inside, notes: own.map_or_else(Vec::new, |object| notes(cluster, object, outside, now)) }
 }
 
 /// The number at the end of `orders-3`.
@@ -34,7 +37,8 @@ pub fn ordinal(cluster: &Cluster, name: &str) -> Option<u8> {
 fn instances(cluster: &Cluster, object: &crd::Cluster, world: &World) -> Vec<InstanceStatus> {
     let status = &object.status;
     let pods = world.pods.iter().map(|pod| pod.meta.name.as_str());
-    let names: BTreeSet<&str> = pods.chain(status.instance_names.iter().map(String::as_str)).collect();
+    let makers = world.makers.iter().filter_map(|pod| pod.meta.labels.get("cnpg.io/instanceName")).map(String::as_str);
+    let names: BTreeSet<&str> = pods.chain(makers).chain(status.instance_names.iter().map(String::as_str)).collect();
     let mut all: Vec<_> = names
         .into_iter()
         .filter_map(|name| Some((ordinal(cluster, name)?, name)))
@@ -53,7 +57,7 @@ fn instance(cluster: &Cluster, object: &crd::Cluster, world: &World, ordinal: u8
         ordinal,
         name: name.to_owned(),
         role,
-        state: state(object, pod, name),
+        state: state(object, pod, world.maker(name), name),
         host: pod.map(|pod| pod.body.status.ip.clone()).unwrap_or_default(),
         port: PORT,
         sync: if waited_for { Sync::Quorum } else { Sync::Async },
@@ -65,9 +69,12 @@ fn postgres(pod: &crd::Pod) -> Option<&crd::ContainerStatus> {
     pod.status.container_statuses.iter().find(|container| container.name == "postgres")
 }
 
-fn state(object: &crd::Cluster, pod: Option<&Object<crd::Pod>>, name: &str) -> InstanceState {
+fn state(object: &crd::Cluster, pod: Option<&Object<crd::Pod>>, maker: Option<&Object<crd::Pod>>, name: &str) -> InstanceState {
     let status = &object.status;
     let Some(pod) = pod else {
+        if let Some(maker) = maker {
+            return stuck(&maker.body).map_or(InstanceState::Creating, InstanceState::Failed);
+        }
         return match () {
             () if object.condition(HIBERNATION).is_some() => InstanceState::Stopped,
             () if status.initializing_pvc.iter().any(|volume| volume == name) => InstanceState::Creating,
@@ -154,7 +161,7 @@ fn is_passing(message: &str) -> bool {
     message.is_empty() || waits.iter().any(|part| message.to_lowercase().contains(part))
 }
 
-fn notes(cluster: &Cluster, object: &Object<crd::Cluster>, outside: Option<&str>) -> Vec<Reason> {
+fn notes(cluster: &Cluster, object: &Object<crd::Cluster>, outside: Option<&str>, now: Timestamp) -> Vec<Reason> {
     let mut all = Vec::new();
     if cluster.spec.external && outside.is_none() {
         let message = "No address from outside was given yet: the Kubernetes cluster's load balancer has to give one.";
@@ -163,5 +170,31 @@ fn notes(cluster: &Cluster, object: &Object<crd::Cluster>, outside: Option<&str>
     if let Some(condition) = object.body.condition("ConsistentSystemID").filter(|condition| condition.status == "False" && condition.reason == "Mismatch") {
         all.push(Reason::new("InconsistentSystemId", condition.message.clone()));
     }
+    let ends = |text: &str| text.strip_suffix(" UTC").and_then(|text| jiff::fmt::strtime::parse("%Y-%m-%d %H:%M:%S %z", text).ok()?.to_timestamp().ok());
+    for (secret, text) in &object.body.status.certificates.expirations {
+        if ends(text).is_some_and(|end| end.as_second() - now.as_second() < OVERDUE) {
+            let message =
+                format!("The certificate in the Secret {secret} ends at {text}, and the operator should have renewed it by now. See whether it runs.");
+            all.push(Reason::new("CertificateEnds", message));
+        }
+    }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_the_operator_forgot_is_told() {
+        let name: domain::ClusterName = "orders".parse().expect("valid");
+        let (spec, at) = (domain::Spec::new(&name, domain::version::Major::V17), Timestamp::UNIX_EPOCH);
+        let place = "east".parse().expect("valid");
+        let wish = Cluster::create(domain::ClusterId(domain::Uuid::nil()), domain::ProjectId::DEFAULT, place, name, spec, at).expect("a wish");
+        let mut body = crd::Cluster::default();
+        body.status.certificates.expirations.insert("orders-server".into(), "2027-02-19 11:05:10 +0000 UTC".into());
+        let object = Object { meta: Default::default(), body };
+        let told = |now: &str| notes(&wish, &object, None, now.parse().expect("a time")).len();
+        assert_eq!((told("2027-02-01T00:00:00Z"), told("2027-02-18T00:00:00Z")), (0, 1));
+    }
 }

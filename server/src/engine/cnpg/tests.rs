@@ -132,7 +132,7 @@ fn healthy(wish: &Cluster) -> World {
 }
 
 fn progress(wish: &Cluster, world: &World) -> Progress {
-    landed::progress(wish, &world.own(wish).expect("ours").body, world)
+    landed::progress(wish, world.own(wish).expect("ours"), world)
 }
 
 #[test]
@@ -140,10 +140,20 @@ fn a_wish_has_landed_only_when_every_facet_of_it_has() {
     let mut wish = wish(3);
     let world = healthy(&wish);
     assert_eq!(progress(&wish, &world), Progress::Settled);
-    assert!(observe::observed(&wish, "databases", &world, None, true).instances.known().expect("seen").iter().all(|i| i.state == InstanceState::Ready));
+    assert!(
+        observe::observed(&wish, "databases", &world, None, true, Timestamp::UNIX_EPOCH)
+            .instances
+            .known()
+            .expect("seen")
+            .iter()
+            .all(|i| i.state == InstanceState::Ready)
+    );
     let mut fewer = world.clone();
     fewer.pods.pop();
-    assert_eq!(observe::observed(&wish, "databases", &fewer, None, true).instances.known().expect("seen")[2].state, InstanceState::Starting);
+    assert_eq!(
+        observe::observed(&wish, "databases", &fewer, None, true, Timestamp::UNIX_EPOCH).instances.known().expect("seen")[2].state,
+        InstanceState::Starting
+    );
     wish.spec.instances = 2;
     assert!(matches!(progress(&wish, &world), Progress::Working(_)), "healthy, and yet of the wish before");
     wish.spec.instances = 3;
@@ -214,7 +224,7 @@ proptest! {
         (object.body.status.current_primary, object.body.status.target_primary) = (current, target);
         world.cluster = Some(Arc::new(object));
         prop_assert!(phase == HEALTHY || progress(&wish, &world) != Progress::Settled);
-        let seen = observe::observed(&wish, "databases", &world, None, true);
+        let seen = observe::observed(&wish, "databases", &world, None, true, Timestamp::UNIX_EPOCH);
         prop_assert_eq!(seen.instances.known().map(Vec::len), Some(3), "pods that are there are seen, whatever the phase");
     }
 

@@ -12,6 +12,8 @@ pub struct World {
     pub cluster: Option<Arc<Object<crd::Cluster>>>,
     /// Pods of instances.
     pub pods: Vec<Arc<Object<crd::Pod>>>,
+    /// Pods that fill the volume of an instance which is to come.
+    pub makers: Vec<Arc<Object<crd::Pod>>>,
     /// Roles that carry our label.
     pub roles: Vec<Arc<Object<crd::Role>>>,
     /// Databases that carry our label.
@@ -22,6 +24,19 @@ impl World {
     /// The Cluster, if it is the portal's and not somebody else's of that name.
     pub fn own(&self, cluster: &Cluster) -> Option<&Object<crd::Cluster>> {
         self.cluster.as_deref().filter(|object| object.meta.owner() == Some(cluster.id))
+    }
+
+    /// Whether the primary is there, stays, and answers.
+    pub fn serves(&self, cluster: &Cluster) -> bool {
+        let Some(status) = self.own(cluster).map(|object| &object.body.status) else { return false };
+        let ready = |pod: &Object<crd::Pod>| pod.meta.deleting.is_none() && pod.body.status.conditions.iter().any(|c| c.kind == "Ready" && c.status == "True");
+        status.current_primary == status.target_primary && self.pod(&status.current_primary).is_some_and(ready)
+    }
+
+    /// The pod that fills the volume of that instance.
+    pub fn maker(&self, instance: &str) -> Option<&Object<crd::Pod>> {
+        let of = |pod: &&Arc<Object<crd::Pod>>| pod.meta.labels.get("cnpg.io/instanceName").is_some_and(|name| name == instance);
+        self.makers.iter().filter(of).find(|pod| pod.body.status.phase != "Succeeded").map(AsRef::as_ref)
     }
 
     /// The pod of that name.
@@ -62,7 +77,9 @@ impl Eyes {
         let databases = async { if inside { self.databases.of(&namespace, cluster.id).await } else { Ok(Vec::new()) } };
         let (found, pods, roles, databases) =
             tokio::try_join!(self.clusters.one(&namespace, cluster.name.as_str()), self.pods.of(&namespace, cluster.id), roles, databases)?;
-        Ok(World { cluster: found, pods: pods.into_iter().filter(|pod| is_instance(pod)).collect(), roles, databases })
+        let (pods, others): (Vec<_>, Vec<_>) = pods.into_iter().partition(|pod| is_instance(pod));
+        let makers = others.into_iter().filter(|pod| pod.meta.labels.contains_key("cnpg.io/jobRole")).collect();
+        Ok(World { cluster: found, pods, makers, roles, databases })
     }
 
     /// What our own write came to: read before the watch tells of it.

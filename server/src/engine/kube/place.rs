@@ -89,6 +89,13 @@ impl Place {
         self.facts.borrow().clone()
     }
 
+    /// Waits, at most that long, until the place was looked at for the first time.
+    pub async fn looked_at(&self, patience: Duration) {
+        let mut facts = self.facts.subscribe();
+        // Whether it came about is told by whoever asks next.
+        let _ = timeout(patience, facts.wait_for(|checked| checked.at.is_some())).await;
+    }
+
     pub(super) fn address(&self) -> Address {
         Address { kubeconfig: self.target.kubeconfig.clone(), context: self.target.context.clone() }
     }

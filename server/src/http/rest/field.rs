@@ -112,6 +112,12 @@ pub const INSTANCE: &[Field] = &[
     field("power", Kind::OneOf(POWERS), Write::Always, "off: paused, the data stays."),
     field("primary", Kind::Text(63), Write::Always, "Name of the instance that accepts writes; sending a replica's name switches over to it. Null: unknown."),
     field("restarts", Kind::Int(0, u32::MAX as i64), Write::Always, "Counts the restarts asked for; sending one more restarts every instance, replicas first."),
+    field(
+        "takeovers",
+        Kind::Int(0, u32::MAX as i64),
+        Write::Always,
+        "Counts how often fields that somebody else manages were taken over; sending one more does so once.",
+    ),
     field("resource_name", Kind::Text(41), Write::Portal, "Its name in the Postgres resource: unique in the project, derived from the first name, immutable."),
     field("endpoints", Kind::Objects("Endpoint"), Write::Portal, "Where clients connect."),
     field("nodes", Kind::Objects("Node"), Write::Portal, "Its instances."),

@@ -52,9 +52,9 @@ pub fn spec(sent: &mut Sent, offer: &Offer) -> Spec {
     spec.power = power(sent).unwrap_or_default();
     spec.parameters = Parameters(sent.map("parameters").unwrap_or_default());
     spec.labels = sent.map("labels").unwrap_or_default();
-    for field in ["primary", "restarts"] {
+    for field in ["primary", "restarts", "takeovers"] {
         if sent.has(field) {
-            sent.refuse(field, "There is nothing to switch or restart before the cluster exists.");
+            sent.refuse(field, "There is nothing to switch, restart or take over before the cluster exists.");
         }
     }
     not_offered(sent);
@@ -73,7 +73,8 @@ pub fn changes(sent: &mut Sent, cluster: &Cluster) -> Vec<Change> {
     sent.keep("storage_class", sent.text("storage_class").map(str::to_owned), &has.storage_class);
     sent.keep("topology", sent.text("topology").map(str::to_owned), &topology.name().to_owned());
     not_offered(sent);
-    let (switchover, restart) = (switchover(sent, cluster), restart(sent, has));
+    sent.keep("place", sent.text("place").map(str::to_owned), &cluster.place.to_string());
+    let (switchover, restart, take_over) = (switchover(sent, cluster), restart(sent, has), take_over(sent, has));
     let changes = [
         (title.is_some() || description.is_some() || labels.is_some()).then_some(Change::Describe { title, description, labels }),
         sent.int::<u64>("disk_size").filter(|gib| *gib != has.storage.as_gib()).map(|gib| Change::Grow { storage: Bytes::gib(gib) }),
@@ -85,6 +86,7 @@ pub fn changes(sent: &mut Sent, cluster: &Cluster) -> Vec<Change> {
         power(sent).map(|power| Change::SetPower { power }),
         switchover,
         restart,
+        take_over,
     ];
     changes.into_iter().flatten().collect()
 }
@@ -139,11 +141,20 @@ fn switchover(sent: &mut Sent, cluster: &Cluster) -> Option<Change> {
 }
 
 fn restart(sent: &mut Sent, has: &Spec) -> Option<Change> {
-    let wanted: u32 = sent.int("restarts")?;
-    if wanted > has.restarts + 1 || wanted < has.restarts {
-        sent.refuse("restarts", format!("{} as it is, or {} to restart once.", has.restarts, has.restarts + 1));
+    once_more(sent, "restarts", has.restarts, "restart").then_some(Change::Restart)
+}
+
+fn take_over(sent: &mut Sent, has: &Spec) -> Option<Change> {
+    once_more(sent, "takeovers", has.takeovers, "take over").then_some(Change::TakeOver)
+}
+
+/// Whether an act is asked for once more than it was: each is counted, so that sending the same twice does it once.
+fn once_more(sent: &mut Sent, field: &str, has: u32, act: &str) -> bool {
+    let Some(wanted) = sent.int::<u32>(field) else { return false };
+    if wanted > has + 1 || wanted < has {
+        sent.refuse(field, format!("{has} as it is, or {} to {act} once.", has + 1));
     }
-    (wanted == has.restarts + 1).then_some(Change::Restart)
+    wanted == has + 1
 }
 
 /// What the contract will have and this engine has not.
