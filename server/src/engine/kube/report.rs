@@ -49,9 +49,9 @@ impl Place {
             let name = &self.target().namespace;
             add(true, format!("The namespace {name} does not exist."), format!("kubectl create namespace {name}"));
         }
-        // Where Cozystack does the work, its tenants need no right to what lies below, nor a way for SQL.
+        // Where Cozystack does the work, its tenants need no right but to what it serves them.
         let tenant = self.target().engine == Choice::Cozystack || facts.groups.contains(COZYSTACK) && !facts.may_create_cnpg();
-        for Lack { right, asks } in facts.missing.iter().filter(|lack| !(tenant && matches!(lack.right.part, Part::Cnpg | Part::PortForward))) {
+        for Lack { right, asks } in facts.missing.iter().filter(|lack| !tenant || lack.right.part == Part::Cozystack) {
             let asks: Vec<_> = asks.iter().map(ToString::to_string).collect();
             // Without what lies outside of namespaces there is less to choose from, by decision of whoever grants.
             let serious = right.scope == Scope::Namespace;
