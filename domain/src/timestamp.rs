@@ -110,6 +110,11 @@ mod tests {
     use super::Timestamp;
     use proptest::prelude::*;
 
+    #[test]
+    fn both_count_from_the_same_day() {
+        assert_eq!(Timestamp::UNIX_EPOCH.to_string(), jiff::Timestamp::UNIX_EPOCH.to_string());
+    }
+
     proptest! {
         #[test]
         fn the_browser_reads_and_prints_times_as_the_server_does(second in 0_i64..253_402_207_000, nanosecond in prop_oneof![Just(0), 0..1_000_000_000_i32]) {

@@ -7,7 +7,7 @@ use domain::{
     place::{Place, Report},
 };
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 use tracing::warn;
@@ -47,7 +47,7 @@ impl Site {
         let engine = self.engine.get_or_init(|| engine);
         if let Some(notice) = &self.notice {
             let known = (engine.offer(), engine.report());
-            let written = serde_json::to_vec(&known).map_err(anyhow::Error::from).and_then(|text| Ok(std::fs::write(notice, text)?));
+            let written = serde_json::to_vec(&known).map_err(anyhow::Error::from).and_then(|text| Ok(replace(notice, &text)?));
             if let Err(error) = written {
                 warn!(error = format!("{error:#}"), path = %notice.display(), "other processes will not know what can be had");
             }
@@ -114,6 +114,13 @@ impl Places {
             Error::invalid("place", format!("{what}; there are: {}.", names.join(", ")))
         })
     }
+}
+
+/// Whoever reads the file meanwhile sees the old text or the new one, never half of it.
+fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let fresh = path.with_extension("new");
+    std::fs::write(&fresh, text)?;
+    std::fs::rename(fresh, path)
 }
 
 /// Nobody has the engine yet.

@@ -205,8 +205,8 @@ async fn it_pauses_and_wakes(place: &mut Place, id: &str) {
 async fn it_goes_and_leaves_nothing(mut place: Place, id: &str) {
     place.portal.delete(id).await;
     place.portal.kill_after(Duration::from_millis(300)).await;
-    let path = format!("/v1/postgres/instances/{id}");
-    eventually("it is gone", Duration::from_secs(240), async || place.portal.status(&path).await == 404 && place.left(id).await.is_empty()).await;
+    let listed = async |portal: &portal::Portal| portal.look("/v1/postgres/instances").await.as_array().unwrap().iter().any(|found| found["uuid"] == id);
+    eventually("it is gone", Duration::from_secs(240), async || !listed(&place.portal).await && place.left(id).await.is_empty()).await;
     place.end().await;
 }
 

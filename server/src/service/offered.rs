@@ -5,7 +5,13 @@ use domain::{Cluster, Error, FieldError, offer::Offer, place::Place, quorum::Dur
 /// Refuses what is not on offer, each at its field.
 pub(super) fn check(place: &Result<Place, Error>, before: Option<&Cluster>, after: &Cluster) -> Result<(), Error> {
     // A cluster whose place this portal does not know any more: what the place can do is for its engine to say.
-    let Ok(Place { offer, .. }) = place else { return Ok(()) };
+    let Ok(Place { name, offer, report, .. }) = place else { return Ok(()) };
+    if let Err(why) = &report.reachable
+        && offer.releases.is_empty()
+    {
+        // Nothing was ever seen of it: not the same as nothing being on offer.
+        return if before.is_some() { Ok(()) } else { Err(Error::invalid("place", format!("It is not known yet what {name} can do: {why}"))) };
+    }
     let old = before.map(|cluster| &cluster.spec);
     let spec = &after.spec;
     let release = offer.releases.iter().find(|release| release.major == spec.version);

@@ -184,8 +184,9 @@ async fn psql_gets_the_address_the_owner_and_the_certificate_authority() {
     assert!(code(&output) == 1 && err(&output).contains("no read-write address yet"), "{}", err(&output));
 }
 
-/// The same portal in front of which somebody answers for the certificate authority.
+/// The same portal in front of which somebody answers for the certificate authority of its clusters.
 fn with_authority(world: World) -> World {
-    let authority = Router::new().route("/v1/ca.pem", axum::routing::get(|| async { "PEM\n" }));
+    let answer = || async { axum::Json(serde_json::json!({ "ca": "PEM\n", "commands": [] })) };
+    let authority = Router::new().route("/v1/postgres/instances/{uuid}/access", axum::routing::get(answer));
     World { router: authority.fallback_service(Arc::new(world.router).as_ref().clone()) }
 }

@@ -55,7 +55,7 @@ pub fn offer() -> Offer {
 
 /// The place of an engine that is in another process, known by what that one wrote down.
 pub fn places() -> Arc<Places> {
-    let notice = std::env::temp_dir().join(format!("howdah-offer-{}.json", std::process::id()));
+    let notice = std::env::temp_dir().join(format!("howdah-offer-{}.json", Uuid::new_v4()));
     let report = Report { engine: "local".into(), reachable: Ok(()), checked_at: None, facts: Vec::new(), findings: Vec::new() };
     std::fs::write(&notice, serde_json::to_vec(&(offer(), report)).unwrap()).unwrap();
     Arc::new(Places::new([Site::waiting(PlaceName::local(), String::new(), notice)]))

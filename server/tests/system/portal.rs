@@ -115,11 +115,6 @@ impl Portal {
         answer
     }
 
-    /// The status of what is at a path.
-    pub async fn status(&self, path: &str) -> u16 {
-        self.send(self.http.get(format!("{}{path}", self.url))).await.0
-    }
-
     pub async fn named(&self, name: &str) -> Value {
         let (status, answer) = self.send(self.http.get(format!("{}/v1/postgres/instances?name={name}", self.url))).await;
         assert_eq!(status, 200, "{answer:#}");
