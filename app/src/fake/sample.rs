@@ -98,7 +98,7 @@ pub fn ready() -> Cluster {
         conditions: vec![
             condition(kinds::READY, Some(true), "AsWished", "Everything asked for is there and answers."),
             condition(kinds::INSTANCES, Some(true), "Counted", "3 of 3 ready."),
-            condition(kinds::QUORUM, Some(true), "Counted", "2 replicas can confirm; 2 are asked for."),
+            condition(kinds::QUORUM, Some(true), "Counted", "Replicas that can confirm: 2; asked for: 2."),
             condition(kinds::INSIDE, Some(true), "Compared", "All users and databases are applied."),
             condition(kinds::PARAMETERS, Some(true), "InEffect", "All parameters are in effect."),
         ],

@@ -85,6 +85,10 @@ fn both(places: Vec<Place>) -> AnyView {
             document(import, draft)
         } else {
             let Some(place) = place() else { return section_error("What can be had here", &Error::Unavailable) };
+            if place.offer.releases.is_empty() {
+                // Nothing can be chosen where nothing is known; another place may be.
+                return places.with_value(|all| self::place::choose(all, &place.name));
+            }
             let several = places.with_value(|all| (all.len() > 1).then(|| self::place::choose(all, &place.name)));
             let inputs = view! { <div class="split" style="--rail:21.5rem"><div class="stack">{several}{inputs::all(form, draft, &place)}</div>{summary::rail(form, draft)}</div> };
             post_form(create, "", Vec::new(), inputs.drawn())

@@ -20,7 +20,7 @@ use crate::{
     frame::may,
     page::{actions::top, cluster::use_cluster, collision::collision},
 };
-use domain::{Action, Cluster, PlaceName, place::Access};
+use domain::{Action, Cluster, place::Access};
 use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The page.
@@ -42,11 +42,10 @@ pub fn Yaml() -> impl IntoView {
             }
         },
     );
-    let apart = cluster.read_untracked().place != PlaceName::local();
     let applied = Resource::new(
         // Anew with every wish.
         move || cluster.read().generation,
-        move |_| async move { if apart { (get_objects(id).await.unwrap_or_default(), get_access(id).await.unwrap_or_default()) } else { Default::default() } },
+        move |_| async move { (get_objects(id).await.unwrap_or_default(), get_access(id).await.unwrap_or_default()) },
     );
     view! {
         {top(())}
@@ -73,7 +72,8 @@ fn objects((text, access): (String, Access)) -> AnyView {
     }
     let commands =
         access.commands.into_iter().map(|(what, command)| view! { <div class="field"><span class="label">{what}</span>{copy("Copy command", command)}</div> });
-    let body = view! { {code("Objects that are applied", text)}<div class="body stack" style="--gap:var(--s3)">{commands.collect_view()}</div> };
+    // The commands first: the objects are long, and scroll in a frame of their own.
+    let body = view! { <div class="body stack" style="--gap:var(--s3)">{commands.collect_view()}</div><div class="tall">{code("Objects that are applied", text)}</div> };
     view! { <div style="margin-block-start:var(--s4)">{card("objects", "What is applied", view! { <p>"Secrets are left out. Fields that are not here belong to others."</p> }, body)}</div> }.drawn()
 }
 

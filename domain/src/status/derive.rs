@@ -174,7 +174,7 @@ fn conditions(cluster: &Cluster, seen: &Observed, progress: &Progress, status: &
         let confirming =
             status.instances.iter().filter(|i| i.role == InstanceRole::Replica && i.state == InstanceState::Ready && i.sync != Sync::Async).count();
         let met = confirming >= usize::from(cluster.spec.quorum.max);
-        let message = format!("{confirming} replicas can confirm; {} are asked for.", cluster.spec.quorum.max);
+        let message = format!("Replicas that can confirm: {confirming}; asked for: {}.", cluster.spec.quorum.max);
         add(kinds::QUORUM, seen.instances.known().map(|_| met), Reason::new("Counted", message));
     }
     match &seen.inside {

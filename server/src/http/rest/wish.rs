@@ -92,7 +92,9 @@ pub fn changes(sent: &mut Sent, cluster: &Cluster) -> Vec<Change> {
 }
 
 fn version(sent: &mut Sent, offer: &Offer) -> Option<Major> {
-    let found = link::find_version(sent.text("version")?).filter(|major| offer.releases.iter().any(|release| release.major == *major));
+    // Where nothing is known of the place it is for the place to say so.
+    let offered = |major: &Major| offer.releases.is_empty() || offer.releases.iter().any(|release| release.major == *major);
+    let found = link::find_version(sent.text("version")?).filter(offered);
     if found.is_none() {
         let names: Vec<_> = offer.releases.iter().map(|release| release.major.to_string()).collect();
         sent.refuse("version", format!("One of the versions on offer, by address, uuid or name: {}.", names.join(", ")));
