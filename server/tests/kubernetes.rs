@@ -5,7 +5,17 @@
 mod chart;
 #[path = "kubernetes/life.rs"]
 mod life;
+#[path = "kubernetes/moods.rs"]
+mod moods;
+#[path = "kubernetes/operator.rs"]
+mod operator;
+#[path = "kubernetes/outage.rs"]
+mod outage;
+#[path = "kubernetes/place.rs"]
+mod place;
 #[path = "kubernetes/rights.rs"]
 mod rights;
 #[path = "kubernetes/support.rs"]
 mod support;
+#[path = "kubernetes/wire.rs"]
+mod wire;
