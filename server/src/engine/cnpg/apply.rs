@@ -252,5 +252,7 @@ fn no_catalog(facts: Option<&Facts>) -> Result<Progress, EngineError> {
 
 /// What the deletion of an object waits for, as the end of a clause.
 pub fn waits_for(meta: &Meta) -> String {
-    if meta.finalizers.is_empty() { String::new() } else { format!("; it waits for {}", meta.finalizers.join(", ")) }
+    // Kubernetes' own goes by itself with what the object owns.
+    let others: Vec<_> = meta.finalizers.iter().map(String::as_str).filter(|name| *name != "foregroundDeletion").collect();
+    if others.is_empty() { String::new() } else { format!("; it waits for {}", others.join(", ")) }
 }
