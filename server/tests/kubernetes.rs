@@ -3,8 +3,14 @@
 
 #[path = "kubernetes/chart.rs"]
 mod chart;
+#[path = "kubernetes/denied.rs"]
+mod denied;
+#[path = "kubernetes/hands.rs"]
+mod hands;
 #[path = "kubernetes/life.rs"]
 mod life;
+#[path = "kubernetes/many.rs"]
+mod many;
 #[path = "kubernetes/moods.rs"]
 mod moods;
 #[path = "kubernetes/operator.rs"]

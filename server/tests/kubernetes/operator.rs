@@ -32,6 +32,8 @@ pub struct Mood {
     pub hasty: bool,
     /// It waits that long before each write.
     pub pause: Duration,
+    /// It makes the Secret that lets in `postgres` with this password; the Secret `authority` is who signed the certificates.
+    pub password: Option<&'static str>,
 }
 
 /// Works until it is dropped.
@@ -155,6 +157,13 @@ impl Hand<'_> {
         let pods = self.pods().list(&ListParams::default().labels(&format!("cnpg.io/cluster={name}"))).await?.items;
         if object.metadata.deletion_timestamp.is_some() {
             self.dismiss(pods.iter().map(ResourceExt::name_any)).await?;
+            if self.mood.password.is_some() {
+                let secrets: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), self.namespace, &core("Secret"));
+                match secrets.delete(&superuser(&name), &DeleteParams::default()).await {
+                    Err(kube::Error::Api(status)) if status.is_not_found() => {}
+                    gone => drop(gone?),
+                }
+            }
             return self.collect(object).await;
         }
         if object.annotations().get("cnpg.io/hibernation").is_some_and(|word| word == "on") {
@@ -168,13 +177,17 @@ impl Hand<'_> {
         let fits = |pod: &DynamicObject| &pod.data["spec"]["containers"][0]["resources"]["limits"] == limits && wanted.contains(&pod.name_any());
         let (good, bad): (Vec<_>, Vec<_>) = pods.into_iter().partition(fits);
         self.dismiss(bad.iter().map(ResourceExt::name_any)).await?;
+        // A pod that was made, and then something came between.
+        for pod in good.iter().filter(|pod| pod.data["status"]["phase"] != "Running") {
+            self.start(&pod.name_any()).await?;
+        }
         let good: BTreeSet<String> = good.iter().map(ResourceExt::name_any).collect();
         let missing: Vec<_> = wanted.iter().filter(|pod| !good.contains(*pod)).collect();
         let healthy = json!({
             "phase": HEALTHY, "phaseReason": null, "instances": wanted.len(), "readyInstances": wanted.len(), "instanceNames": wanted, "image": IMAGE,
             "instancesStatus": { "healthy": wanted }, "currentPrimary": wanted[0], "targetPrimary": wanted[0], "conditions": [],
         });
-        if !missing.is_empty() {
+        if !missing.is_empty() && self.mood.pause > Duration::ZERO {
             let phase = if good.is_empty() { "Setting up primary" } else { "Creating a new replica" };
             let first = if self.mood.hasty { healthy.clone() } else { json!({ "phase": phase, "instances": wanted.len(), "readyInstances": good.len() }) };
             self.say(object, first).await?;
@@ -183,6 +196,10 @@ impl Hand<'_> {
             sleep(self.mood.pause).await;
             self.pod(object, pod).await?;
         }
+        let healthy = match self.mood.password {
+            Some(password) => self.superuser(&name, password, healthy).await?,
+            None => healthy,
+        };
         let now = self.api.get(&name).await?;
         // What was changed meanwhile has an event of its own.
         if now.metadata.generation == object.metadata.generation { self.say(&now, strip(healthy)).await } else { Ok(()) }
@@ -198,16 +215,32 @@ impl Hand<'_> {
             "apiVersion": "v1", "kind": "Pod", "metadata": { "name": name, "labels": labels },
             "spec": { "containers": [container], "automountServiceAccountToken": false, "terminationGracePeriodSeconds": 0, "nodeName": "none" },
         });
-        let pods = self.pods();
-        match pods.create(&PostParams::default(), &serde_json::from_value(pod).map_err(kube::Error::SerdeError)?).await {
+        match self.pods().create(&PostParams::default(), &serde_json::from_value(pod).map_err(kube::Error::SerdeError)?).await {
             Err(kube::Error::Api(status)) if status.is_already_exists() => {}
             made => drop(made?),
         }
+        self.start(name).await
+    }
+
+    /// Has a pod run, as the kubelet would.
+    async fn start(&self, name: &str) -> kube::Result<()> {
         sleep(self.mood.pause).await;
         let running = json!({ "name": "postgres", "image": IMAGE, "imageID": "", "ready": true, "restartCount": 0, "state": { "running": {} } });
-        let status =
-            json!({ "phase": "Running", "podIP": "10.0.0.1", "conditions": [{ "type": "Ready", "status": "True" }], "containerStatuses": [running] });
-        pods.patch_status(name, &PatchParams::default(), &Patch::Merge(json!({ "status": status }))).await.map(drop)
+        let status = json!({ "phase": "Running", "podIP": "10.0.0.1", "conditions": [{ "type": "Ready", "status": "True" }], "containerStatuses": [running] });
+        self.pods().patch_status(name, &PatchParams::default(), &Patch::Merge(json!({ "status": status }))).await.map(drop)
+    }
+
+    /// Makes the Secret of the superuser; the status that goes with it.
+    async fn superuser(&self, name: &str, password: &str, mut status: Value) -> kube::Result<Value> {
+        status["certificates"] = json!({ "serverCASecret": "authority" });
+        let secrets: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), self.namespace, &core("Secret"));
+        let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": superuser(name) },
+            "type": "kubernetes.io/basic-auth", "stringData": { "username": "postgres", "password": password } });
+        match secrets.create(&PostParams::default(), &serde_json::from_value(secret).map_err(kube::Error::SerdeError)?).await {
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+            made => drop(made?),
+        }
+        Ok(status)
     }
 
     /// Takes pods away, as the kubelet would, too.
@@ -235,6 +268,10 @@ impl Hand<'_> {
         }
         Ok(())
     }
+}
+
+fn superuser(name: &str) -> String {
+    format!("{name}-superuser")
 }
 
 /// Without what is null: that only takes away what is there.

@@ -1,7 +1,10 @@
 //! A real API server that dies with the tests, clients for it, the CRDs of others, and Helm.
 
 use super::operator::IMAGE;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::{
+    authentication::v1::TokenRequest,
+    core::v1::{Namespace, ServiceAccount},
+};
 use kube::{
     Client, Config, ResourceExt,
     api::{Api, ApiResource, DynamicObject, GroupVersionKind, ObjectMeta, Patch, PatchParams, PostParams},
@@ -148,7 +151,8 @@ pub async fn own() -> Option<Server> {
 pub async fn furnish(client: &Client) {
     install_crds(client, &["cloudnative-pg"]).await;
     let images = [json!({ "major": 17, "image": IMAGE })];
-    let catalog = json!({ "apiVersion": "postgresql.cnpg.io/v1", "kind": "ClusterImageCatalog", "metadata": { "name": "postgresql" }, "spec": { "images": images } });
+    let catalog =
+        json!({ "apiVersion": "postgresql.cnpg.io/v1", "kind": "ClusterImageCatalog", "metadata": { "name": "postgresql" }, "spec": { "images": images } });
     let default = json!({ "storageclass.kubernetes.io/is-default-class": "true" });
     let class = json!({ "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": { "name": "standard", "annotations": default },
         "provisioner": "example.com/none", "allowVolumeExpansion": true });
@@ -213,6 +217,12 @@ pub async fn namespace(client: &Client) -> String {
     // A controller would have made it: without one there are no pods.
     apply(client, &name, &json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "default" } })).await.unwrap();
     name
+}
+
+/// What a pod of this account would present.
+pub async fn token(admin: &Client, namespace: &str, name: &str) -> String {
+    let accounts = Api::<ServiceAccount>::namespaced(admin.clone(), namespace);
+    accounts.create_token_request(name, &PostParams::default(), &TokenRequest::default()).await.unwrap().status.unwrap().token
 }
 
 /// The documents of a YAML text, without the empty ones.

@@ -60,7 +60,11 @@ async fn pass(mut here: TcpStream, port: u16, mut state: watch::Receiver<Wire>) 
         let wire = *state.borrow_and_update();
         match wire {
             Wire::Cut => return,
-            Wire::Held => if state.changed().await.is_err() { return },
+            Wire::Held => {
+                if state.changed().await.is_err() {
+                    return;
+                }
+            }
             Wire::Open => {
                 if there.is_none() {
                     there = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok();
