@@ -15,6 +15,7 @@ use std::{
 };
 use tokio::{
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    task::JoinHandle,
     time::timeout,
 };
 
@@ -72,9 +73,16 @@ impl Objects {
 
 /// The event stream of a tab.
 pub struct Updates {
+    task: JoinHandle<()>,
     heard: UnboundedReceiver<(Instant, Value)>,
     /// Clusters that are as wished for, by what was read here.
     ready: HashMap<String, bool>,
+}
+
+impl Drop for Updates {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Updates {
@@ -82,7 +90,7 @@ impl Updates {
     pub async fn follow(url: &str, cookie: &str) -> Result<Self> {
         let (tell, heard) = unbounded_channel();
         let mut answer = reqwest::Client::new().get(format!("{url}/events")).header("cookie", cookie).send().await?.error_for_status()?;
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             let mut text = Vec::new();
             while let Ok(Some(chunk)) = answer.chunk().await {
                 let now = Instant::now();
@@ -96,7 +104,7 @@ impl Updates {
                 }
             }
         });
-        Ok(Self { heard, ready: HashMap::new() })
+        Ok(Self { task, heard, ready: HashMap::new() })
     }
 
     async fn next(&mut self) -> Result<(Instant, Value)> {

@@ -6,6 +6,7 @@
 //! - `apply FILE`: writes that object to a file, for somebody else to apply; `seen`: milliseconds of `CLOCK_REALTIME` at which it came
 //! - `grow N`: makes clusters until there are so many, all as wished for; seconds
 //! - `change`: milliseconds from a pod's change in Kubernetes to the cluster's event in the stream, of another cluster each time
+//! - `leave`: nobody reads the event stream until the next `portal`
 //! - `versions`: a fingerprint of the versions of all objects of clusters
 
 mod follow;
@@ -48,6 +49,10 @@ async fn main() -> Result<()> {
             ["seen"] => bench.seen().await,
             ["grow", count] => bench.grow(count.parse()?).await,
             ["change"] => bench.change().await,
+            ["leave"] => {
+                bench.portal = None;
+                Ok("ok".into())
+            }
             ["versions"] => bench.versions().await,
             _ => bail!("no such word: {line}"),
         };
