@@ -3,9 +3,25 @@
 
 #[path = "kubernetes/chart.rs"]
 mod chart;
+#[path = "kubernetes/denied.rs"]
+mod denied;
+#[path = "kubernetes/hands.rs"]
+mod hands;
 #[path = "kubernetes/life.rs"]
 mod life;
+#[path = "kubernetes/many.rs"]
+mod many;
+#[path = "kubernetes/moods.rs"]
+mod moods;
+#[path = "kubernetes/operator.rs"]
+mod operator;
+#[path = "kubernetes/outage.rs"]
+mod outage;
+#[path = "kubernetes/place.rs"]
+mod place;
 #[path = "kubernetes/rights.rs"]
 mod rights;
 #[path = "kubernetes/support.rs"]
 mod support;
+#[path = "kubernetes/wire.rs"]
+mod wire;

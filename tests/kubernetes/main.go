@@ -4,6 +4,8 @@
 // It prints "ready KUBECONFIG" once /readyz answers. SIGTERM or SIGINT stops it; with -leash also the end of standard
 // input, however its owner died, and the line "compact" there makes etcd forget all but the newest revision.
 //
+// With -pods there is also as much of a kubelet as port-forward needs, for whoever makes a node that names its port.
+//
 // A data directory can be served again after kill -9: address, certificates and tokens stay.
 //
 // Built plainly, both servers run in this process. Built with -tags external, they are the kube-apiserver and etcd in
@@ -34,17 +36,18 @@ func main() {
 	log.SetPrefix("apiserver: ")
 	dir := flag.String("dir", "", "data directory to keep (default: a temporary one, removed at exit)")
 	leash := flag.Bool("leash", false, "stop when standard input ends")
+	pods := flag.String("pods", "", "ADDRESS that port-forward to any pod on a node leads to; the line \"kubelet PORT\" follows \"ready\"")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: apiserver [flags] [-- kube-apiserver flags]")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	if err := run(*dir, *leash, flag.Args()); err != nil {
+	if err := run(*dir, *leash, *pods, flag.Args()); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(dir string, leash bool, extra []string) error {
+func run(dir string, leash bool, pods string, extra []string) error {
 	if dir == "" {
 		temporary, err := os.MkdirTemp("", "apiserver-")
 		if err != nil {
@@ -93,7 +96,15 @@ func run(dir string, leash bool, extra []string) error {
 	if leash {
 		go obey(os.Stdin, etcd)
 	}
-	go announce(client, in("kubeconfig"))
+	lines := []string{"ready " + in("kubeconfig")}
+	if pods != "" {
+		port, err := serveKubelet(in("tls.crt"), in("tls.key"), pods)
+		if err != nil {
+			return fmt.Errorf("kubelet: %w", err)
+		}
+		lines = append(lines, fmt.Sprintf("kubelet %d", port))
+	}
+	go announce(client, lines)
 	return serve(append(arguments, extra...))
 }
 
@@ -126,11 +137,11 @@ func etcdURLs() (client, peer url.URL, err error) {
 	return url.URL{Scheme: "http", Host: one}, url.URL{Scheme: "http", Host: other}, errors.Join(first, second)
 }
 
-func announce(ready func() bool, kubeconfig string) {
+func announce(ready func() bool, lines []string) {
 	for !ready() {
 		time.Sleep(50 * time.Millisecond)
 	}
-	fmt.Println("ready", kubeconfig)
+	fmt.Println(strings.Join(lines, "\n"))
 }
 
 // obey follows the lines of whoever holds the leash, and ends the process with them.

@@ -3,6 +3,7 @@
 mod create;
 mod fresh;
 mod http;
+mod kubernetes;
 mod portal;
 mod rates;
 
@@ -14,7 +15,7 @@ use crate::wasm::{self, Variant};
 /// One comparison. `ours` and `reference` are in `unit`.
 pub struct Row {
     /// What is measured.
-    pub name: &'static str,
+    pub name: String,
     /// Of both figures.
     pub unit: &'static str,
     /// Howdah's figure.
@@ -41,19 +42,27 @@ pub enum Goal {
 /// What to measure.
 #[derive(clap::Args)]
 pub struct Wanted {
-    /// Only `create`, `rates` or `wasm`.
+    /// Only `create`, `rates`, `kubernetes` or `wasm`.
     only: Option<String>,
     /// As well: minutes from a fresh clone to the sign-in page. Builds everything anew, which takes long.
     #[arg(long)]
     fresh: bool,
+    /// Numbers of idle clusters on Kubernetes.
+    #[arg(long, value_delimiter = ',', default_value = "500,5000")]
+    idle: Vec<usize>,
 }
 
 /// Measures and prints; fails when a goal is missed, after printing all.
 pub fn run(wanted: &Wanted) -> Result<()> {
     let want = |part| wanted.only.as_deref().is_none_or(|only| only == part);
     let mut rows = Vec::new();
-    if want("create") || want("rates") {
+    if want("create") || want("rates") || want("kubernetes") {
         portal::build()?;
+    }
+    if want("kubernetes") {
+        rows.extend(kubernetes::rows(&wanted.idle)?);
+    }
+    if want("create") || want("rates") {
         let portal = portal::Portal::start()?;
         if want("create") {
             rows.extend(create::rows(&portal)?);
@@ -74,7 +83,7 @@ pub fn run(wanted: &Wanted) -> Result<()> {
         println!("{note}");
     }
     match missed.len() {
-        _ if rows.is_empty() => bail!("no such part: create, rates or wasm"),
+        _ if rows.is_empty() => bail!("nothing was measured: create, rates, kubernetes or wasm"),
         0 => Ok(()),
         1 => bail!("a goal was missed"),
         count => bail!("{count} goals were missed"),
@@ -92,6 +101,11 @@ impl Series {
         self.0.sort_by(f64::total_cmp);
     }
 
+    /// The value that this part of all stays below.
+    fn quantile(&self, part: f64) -> f64 {
+        self.0[((self.0.len() - 1) as f64 * part).ceil() as usize]
+    }
+
     fn median(&self) -> f64 {
         let (low, high) = (self.0[(self.0.len() - 1) / 2], self.0[self.0.len() / 2]);
         (low + high) / 2.0
@@ -106,13 +120,20 @@ impl Series {
 /// What the browser downloads before a page is live.
 fn wasm_size() -> Result<Row> {
     let bytes = std::fs::read(wasm::build(Variant::Small)?.join("frontend_bg.wasm"))?;
-    Ok(Row { name: "wasm, brotli", unit: "kB", ours: brotli(&bytes)?.len() as f64 / 1000.0, reference: Some(350.0), goal: Goal::AtMost(1.0), noise: None })
+    Ok(Row {
+        name: "wasm, brotli".into(),
+        unit: "kB",
+        ours: brotli(&bytes)?.len() as f64 / 1000.0,
+        reference: Some(350.0),
+        goal: Goal::AtMost(1.0),
+        noise: None,
+    })
 }
 
 impl Row {
     /// Medians of what was measured side by side; the noise is that of the side that varied more.
-    fn compare(name: &'static str, unit: &'static str, ours: &Series, theirs: &Series, goal: Goal) -> Self {
-        Self { name, unit, ours: ours.median(), reference: Some(theirs.median()), goal, noise: Some(ours.spread().max(theirs.spread())) }
+    fn compare(name: &str, unit: &'static str, ours: &Series, theirs: &Series, goal: Goal) -> Self {
+        Self { name: name.to_owned(), unit, ours: ours.median(), reference: Some(theirs.median()), goal, noise: Some(ours.spread().max(theirs.spread())) }
     }
 
     /// By how much the goal was missed, and whether the noise could be why.
@@ -149,7 +170,7 @@ impl Row {
             Goal::None => String::new(),
         };
         [
-            self.name.to_owned(),
+            self.name.clone(),
             number(self.ours),
             self.reference.map(number).unwrap_or_default(),
             self.ratio().map(|ratio| format!("{ratio:.2}")).unwrap_or_default(),
@@ -190,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_missed_goal_says_by_how_much() {
-        let row = |ours, noise| Row { name: "page", unit: "/s", ours, reference: Some(100.0), goal: Goal::AtLeast(0.5), noise: Some(noise) };
+        let row = |ours, noise| Row { name: "page".into(), unit: "/s", ours, reference: Some(100.0), goal: Goal::AtLeast(0.5), noise: Some(noise) };
         assert_eq!(row(51.0, 0.0).note(), None);
         assert_eq!(row(40.0, 0.1).note().as_deref(), Some("page: 0.40 x where 0.50 x was to be reached, 20 % off"));
         assert_eq!(row(48.0, 0.1).note().as_deref(), Some("page: 0.48 x where 0.50 x was to be reached, 4 % off; that is within the noise"));
@@ -198,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_missed_goal_is_marked_and_columns_line_up() {
-        let row = |name, ours, goal| Row { name, unit: "s", ours, reference: Some(2.0), goal, noise: Some(0.07) };
+        let row = |name: &str, ours, goal| Row { name: name.to_owned(), unit: "s", ours, reference: Some(2.0), goal, noise: Some(0.07) };
         let printed = table(&[row("create one", 2.2, Goal::AtMost(1.15)), row("create three, streaming", 5.0, Goal::AtMost(1.15))]);
         let lines: Vec<&str> = printed.lines().collect();
         assert_eq!(lines[1], "create one               2.20 s     2.00 s   1.10         <= 1.15   ±7 %");

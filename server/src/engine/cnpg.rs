@@ -52,7 +52,8 @@ pub struct Cnpg {
 
 /// Whether roles and databases are objects there. Else SQL makes them.
 fn has_roles(place: &Place) -> bool {
-    place.facts().is_none_or(|facts| facts.has_cnpg("DatabaseRole") && facts.has_cnpg("Database"))
+    // None at all: not known, as while CRDs come or go.
+    place.facts().is_none_or(|facts| facts.cnpg.is_empty() || facts.has_cnpg("DatabaseRole") && facts.has_cnpg("Database"))
 }
 
 impl Cnpg {

@@ -1,4 +1,4 @@
-//! Measures once a second the clusters that somebody looks at. One cluster that does not answer never delays another.
+//! Measures once a second the clusters that somebody looks at, as many as can be measured that often. One cluster that does not answer never delays another.
 
 use super::feed::Known;
 use crate::{engine::Engine, postgres::statistics::Probe, service::observe::Live};
@@ -18,6 +18,8 @@ use tracing::debug;
 const PERIOD: Duration = Duration::from_secs(1);
 /// Of one measurement; less than the period, so that measurements of one cluster do not pile up.
 const LIMIT: Duration = Duration::from_millis(900);
+/// Clusters measured at a time, each with a session of its own that stays open. Who reads a list of thousands does not look at each.
+const MOST: usize = 64;
 
 /// Measures the clusters of a place until `stop`.
 pub async fn run(place: PlaceName, engine: Arc<dyn Engine>, live: Arc<Live>, known: Arc<Known>, stop: CancellationToken) {
@@ -43,11 +45,12 @@ pub async fn run(place: PlaceName, engine: Arc<dyn Engine>, live: Arc<Live>, kno
                 }
             },
             _ = ticks.tick() => {
-                let watched: Vec<_> = live.watched();
+                let watched = live.watched().into_iter().filter_map(|id| known.get(id).filter(|cluster| is_measured(cluster, &place)));
+                let watched: Vec<_> = watched.take(MOST).collect();
                 // Connections to clusters that nobody looks at any more are closed.
-                probes.retain(|id, _| watched.contains(id));
-                for cluster in watched.into_iter().filter_map(|id| known.get(id).filter(|cluster| cluster.place == place)) {
-                    if cluster.spec.power == Power::Off || cluster.deleted_at.is_some() || !busy.insert(cluster.id) {
+                probes.retain(|id, _| watched.iter().any(|cluster| cluster.id == *id));
+                for cluster in watched {
+                    if !busy.insert(cluster.id) {
                         continue;
                     }
                     let probe = probes.remove(&cluster.id);
@@ -57,6 +60,10 @@ pub async fn run(place: PlaceName, engine: Arc<dyn Engine>, live: Arc<Live>, kno
             }
         }
     }
+}
+
+fn is_measured(cluster: &Cluster, place: &PlaceName) -> bool {
+    cluster.place == *place && cluster.spec.power == Power::On && cluster.deleted_at.is_none()
 }
 
 /// One measurement. None: it failed, and the next starts with a fresh connection to whoever is the primary then.

@@ -66,14 +66,17 @@ impl Live {
         held(&self.asked).insert(id, Instant::now());
     }
 
-    /// The clusters worth measuring: asked for a short while ago, or on the screen of a connected reader.
+    /// The clusters worth measuring: asked for a short while ago, or on the screen of a connected reader. Those that were asked for last come first, for
+    /// whoever cannot measure all.
     pub fn watched(&self) -> Vec<ClusterId> {
+        let seen: BTreeSet<ClusterId> = held(&self.readers).values().flatten().copied().collect();
         let mut asked = held(&self.asked);
-        asked.retain(|_, at| at.elapsed() < ASKED);
-        let mut all: BTreeSet<ClusterId> = asked.keys().copied().collect();
-        drop(asked);
-        all.extend(held(&self.readers).values().flatten());
-        all.into_iter().collect()
+        // A page that stays open asks only once.
+        asked.retain(|id, at| at.elapsed() < ASKED || seen.contains(id));
+        let mut all: Vec<(Option<Instant>, ClusterId)> = asked.iter().map(|(id, at)| (Some(*at), *id)).collect();
+        all.extend(seen.into_iter().filter(|id| !asked.contains_key(id)).map(|id| (None, id)));
+        all.sort_by(|one, other| other.0.cmp(&one.0).then(one.1.cmp(&other.1)));
+        all.into_iter().map(|(_, id)| id).collect()
     }
 
     /// How many readers are connected.
@@ -162,4 +165,22 @@ enum Stage {
     /// A snapshot was read at last, and the reader must be told that the database is back.
     Back,
     Following,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_that_was_opened_last_is_measured_before_a_long_list() {
+        let live = Live::new();
+        let id = |n: u128| ClusterId(domain::Uuid::from_u128(n));
+        let reader = live.subscribe();
+        held(&live.readers).insert(reader.key, (0..5).map(id).collect());
+        live.ask(id(3));
+        live.ask(id(9));
+        assert_eq!(live.watched(), [9, 3, 0, 1, 2, 4].map(id));
+        drop(reader);
+        assert_eq!(live.watched(), [9, 3].map(id));
+    }
 }

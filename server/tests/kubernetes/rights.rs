@@ -1,12 +1,8 @@
 //! The rights that the portal needs, and those that the chart gives: the same.
 
-use super::support::{Server, apply, eventually, helm, namespace, shared, tools};
+use super::support::{Server, apply, eventually, helm, namespace, shared, token, tools};
 use k8s_openapi::{
-    api::{
-        authentication::v1::TokenRequest,
-        authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SelfSubjectRulesReview, SelfSubjectRulesReviewSpec},
-        core::v1::ServiceAccount,
-    },
+    api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SelfSubjectRulesReview, SelfSubjectRulesReviewSpec},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::{Api, Client, api::PostParams};
@@ -129,10 +125,8 @@ async fn the_charts_account_can_do_what_is_needed_and_nothing_more() {
 
 /// Somebody with the token that a pod of this account would get.
 async fn account(server: &Server, namespace: &str, name: &str) -> Client {
-    let accounts = Api::<ServiceAccount>::namespaced(server.client().await, namespace);
-    let answer = accounts.create_token_request(name, &PostParams::default(), &TokenRequest::default()).await.unwrap();
     let mut config = server.config().await;
-    config.auth_info.token = Some(answer.status.unwrap().token.into());
+    config.auth_info.token = Some(token(&server.client().await, namespace, name).await.into());
     Client::try_from(config).unwrap()
 }
 

@@ -1,12 +1,16 @@
 //! A real API server that dies with the tests, clients for it, the CRDs of others, and Helm.
 
-use k8s_openapi::api::core::v1::Namespace;
+use super::operator::IMAGE;
+use k8s_openapi::api::{
+    authentication::v1::TokenRequest,
+    core::v1::{Namespace, ServiceAccount},
+};
 use kube::{
     Client, Config, ResourceExt,
     api::{Api, ApiResource, DynamicObject, GroupVersionKind, ObjectMeta, Patch, PatchParams, PostParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Write},
@@ -76,6 +80,22 @@ impl Server {
         std::mem::forget(old);
     }
 
+    /// The port of loopback at which it is.
+    pub fn port(&self) -> u16 {
+        fs::read_to_string(self.data.join("address")).unwrap().rsplit(':').next().unwrap().parse().unwrap()
+    }
+
+    /// Keeps what etcd holds, to be taken back by [`Server::restore`]. Only while it is killed.
+    pub fn save(&self) {
+        copy(&self.data.join("etcd"), &self.data.join("saved"));
+    }
+
+    /// As somebody does with an old backup. Only while it is killed.
+    pub fn restore(&self) {
+        fs::remove_dir_all(self.data.join("etcd")).unwrap();
+        copy(&self.data.join("saved"), &self.data.join("etcd"));
+    }
+
     /// Makes etcd forget everything but its newest revision; returns that.
     pub fn compact(&mut self) -> u64 {
         writeln!(self.leash.as_mut().unwrap(), "compact").unwrap();
@@ -103,6 +123,44 @@ impl Drop for Server {
     }
 }
 
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() { copy(&entry.path(), &to) } else { fs::copy(entry.path(), to).map(drop).unwrap() }
+    }
+}
+
+/// Does with a server what takes a while.
+pub async fn with<T: Send + 'static>(mut server: Server, work: impl FnOnce(&mut Server) -> T + Send + 'static) -> (Server, T) {
+    let done = tokio::task::spawn_blocking(move || {
+        let answer = work(&mut server);
+        (server, answer)
+    });
+    done.await.unwrap()
+}
+
+/// A server of its own, with CloudNativePG's kinds, an image catalog and a storage class.
+pub async fn own() -> Option<Server> {
+    let server = tokio::task::spawn_blocking(Server::start).await.unwrap()?;
+    furnish(&server.client().await).await;
+    Some(server)
+}
+
+/// What a place needs before clusters can be created there.
+pub async fn furnish(client: &Client) {
+    install_crds(client, &["cloudnative-pg"]).await;
+    let images = [json!({ "major": 17, "image": IMAGE })];
+    let catalog =
+        json!({ "apiVersion": "postgresql.cnpg.io/v1", "kind": "ClusterImageCatalog", "metadata": { "name": "postgresql" }, "spec": { "images": images } });
+    let default = json!({ "storageclass.kubernetes.io/is-default-class": "true" });
+    let class = json!({ "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": { "name": "standard", "annotations": default },
+        "provisioner": "example.com/none", "allowVolumeExpansion": true });
+    for object in [catalog, class] {
+        eventually("the place is furnished", async || apply(client, "", &object).await.ok()).await;
+    }
+}
+
 fn line(said: &mut BufReader<ChildStdout>) -> String {
     let mut line = String::new();
     said.read_line(&mut line).unwrap();
@@ -114,7 +172,12 @@ pub async fn shared() -> Option<&'static Server> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
     static CRDS: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
     let server = tokio::task::spawn_blocking(|| SERVER.get_or_init(Server::start).as_ref()).await.unwrap()?;
-    CRDS.get_or_init(async || install_crds(&server.client().await, &["cloudnative-pg", "prometheus-operator"]).await).await;
+    let fill = async || {
+        let client = server.client().await;
+        furnish(&client).await;
+        install_crds(&client, &["prometheus-operator"]).await;
+    };
+    CRDS.get_or_init(fill).await;
     Some(server)
 }
 
@@ -151,7 +214,15 @@ pub async fn namespace(client: &Client) -> String {
     let name = format!("test-{}", uuid::Uuid::new_v4().simple());
     let namespace = Namespace { metadata: ObjectMeta { name: Some(name.clone()), ..Default::default() }, ..Default::default() };
     Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
+    // A controller would have made it: without one there are no pods.
+    apply(client, &name, &json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "default" } })).await.unwrap();
     name
+}
+
+/// What a pod of this account would present.
+pub async fn token(admin: &Client, namespace: &str, name: &str) -> String {
+    let accounts = Api::<ServiceAccount>::namespaced(admin.clone(), namespace);
+    accounts.create_token_request(name, &PostParams::default(), &TokenRequest::default()).await.unwrap().status.unwrap().token
 }
 
 /// The documents of a YAML text, without the empty ones.
@@ -165,7 +236,8 @@ pub async fn apply(client: &Client, namespace: &str, object: &Value) -> kube::Re
     let kind = object["kind"].as_str().unwrap();
     let (group, version) = object["apiVersion"].as_str().unwrap().split_once('/').unwrap_or(("", object["apiVersion"].as_str().unwrap()));
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-    let wide = ["CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "Namespace"].contains(&kind);
+    let wide = ["CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "Namespace", "ClusterImageCatalog", "StorageClass"].contains(&kind)
+        || kind.ends_with("WebhookConfiguration");
     let namespace = object["metadata"]["namespace"].as_str().unwrap_or(namespace);
     let api = if wide { Api::all_with(client.clone(), &resource) } else { Api::namespaced_with(client.clone(), namespace, &resource) };
     let name = object["metadata"]["name"].as_str().unwrap();

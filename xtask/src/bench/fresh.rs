@@ -26,7 +26,14 @@ pub fn rows() -> Result<Vec<Row>> {
     let started = Instant::now();
     up(&folder.0)?;
     let warm = started.elapsed();
-    let row = |name, time: std::time::Duration| Row { name, unit: "min", ours: time.as_secs_f64() / 60.0, reference: None, goal: Goal::None, noise: None };
+    let row = |name: &str, time: std::time::Duration| Row {
+        name: name.to_owned(),
+        unit: "min",
+        ours: time.as_secs_f64() / 60.0,
+        reference: None,
+        goal: Goal::None,
+        noise: None,
+    };
     Ok(vec![row("clone to sign-in page, cold", cold), row("clone to sign-in page, warm", warm)])
 }
 

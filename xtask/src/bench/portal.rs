@@ -1,5 +1,6 @@
 //! The real release binary on a fresh data folder, for as long as the bench needs it.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -25,12 +26,14 @@ pub struct Portal {
     pub host: String,
     /// A bearer's header.
     admin: String,
+    /// Its clusters are processes of this machine.
+    here: bool,
 }
 
-/// Builds the release binary with its assets, and the bare server that pages and REST are held against.
+/// Builds the release binary with its assets, the bare server that pages and REST are held against, and what stands beside an API server.
 pub fn build() -> Result<()> {
     site::build(Variant::Small)?;
-    run(crate::run::cargo().args(["build", "--package", "server", "--release", "--bin", "howdah", "--example", "bare"]))
+    run(crate::run::cargo().args(["build", "--package", "server", "--release", "--bin", "howdah", "--example", "bare", "--example", "kubernetes"]))
 }
 
 /// A program that prints `ready http://…` on its first line; the address.
@@ -53,20 +56,48 @@ pub fn stop(process: &mut Child) {
 }
 
 impl Portal {
-    /// Starts one.
+    /// Starts one whose clusters are on this machine.
     pub fn start() -> Result<Self> {
+        Self::run(&[], true)
+    }
+
+    /// Starts one whose clusters are at the API server of this kubeconfig, to be left there.
+    pub fn elsewhere(kubeconfig: &Path) -> Result<Self> {
+        Self::run(&["--local".as_ref(), "off".as_ref(), "--kubeconfig".as_ref(), kubeconfig.as_os_str()], false)
+    }
+
+    fn run(more: &[&OsStr], here: bool) -> Result<Self> {
         let folder = PathBuf::from(format!("/tmp/howdah-bench-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))?;
         let log = File::create(folder.join("log"))?;
         let mut serve = Command::new(binary()?);
-        serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.join("data"));
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.join("data")).args(more);
         serve.env_remove("DATABASE_URL").current_dir(root()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let process = serve.spawn().context("starting howdah")?;
-        let mut portal = Self { process, folder, host: String::new(), admin: String::new() };
+        let mut portal = Self { process, folder, host: String::new(), admin: String::new(), here };
         portal.host = ready(&mut portal.process).with_context(|| format!("howdah serve, see {}", portal.folder.join("log").display()))?;
-        portal.admin = format!("Authorization: Bearer {}", portal.print(&["token", "create", "--name", "bench"])?);
+        portal.admin = format!("Authorization: Bearer {}", portal.token("bench")?);
         Ok(portal)
+    }
+
+    /// A fresh token.
+    pub fn token(&self, name: &str) -> Result<String> {
+        self.print(&["token", "create", "--name", name])
+    }
+
+    /// A cookie of somebody who came by a link of their own.
+    pub fn session(&self) -> Result<String> {
+        let link = self.print(&["link"])?;
+        let code = link.rsplit('/').next().unwrap_or_default();
+        let answer = ask(&self.host, "GET", &format!("/sign-in/{code}"), "Accept: text/html", "")?;
+        let cookie = answer.header("set-cookie").and_then(|value| value.split(';').next()).context("signing in gave no cookie")?;
+        Ok(cookie.to_owned())
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// The portal's folder of data.
@@ -139,7 +170,7 @@ impl Portal {
 
 impl Drop for Portal {
     fn drop(&mut self) {
-        let cleared = if self.admin.is_empty() { Ok(()) } else { self.clear() };
+        let cleared = if self.admin.is_empty() || !self.here { Ok(()) } else { self.clear() };
         stop(&mut self.process);
         // With clusters left, the folder is all by which a person can find and end them.
         let gone = cleared.and_then(|()| Ok(fs::remove_dir_all(&self.folder)?));

@@ -38,9 +38,8 @@ pub fn rows(portal: &Portal) -> Result<Vec<Row>> {
     let (major, _) = newest(portal)?;
     let id = portal.create("load", 3, &major)?;
     let name = portal.until(&id, |cluster| (cluster["status"] == "ACTIVE").then(|| cluster["resource_name"].as_str().unwrap_or_default().to_owned()))?;
-    let tokens =
-        (0..TOKENS).map(|n| Ok(format!("Bearer {}", portal.print(&["token", "create", "--name", &format!("load {n}")])?))).collect::<Result<Vec<_>>>()?;
-    let sessions = (0..SESSIONS).map(|_| session(portal)).collect::<Result<Vec<_>>>()?;
+    let tokens = (0..TOKENS).map(|n| Ok(format!("Bearer {}", portal.token(&format!("load {n}"))?))).collect::<Result<Vec<_>>>()?;
+    let sessions = (0..SESSIONS).map(|_| portal.session()).collect::<Result<Vec<_>>>()?;
     let page = format!("/clusters/{name}");
     let seen = ask(&portal.host, "GET", &page, &format!("Cookie: {}", sessions[0]), "")?;
     if seen.status != 200 {
@@ -72,15 +71,6 @@ fn compare(name: &'static str, sides: &[(&str, &Load); 2], bound: f64) -> Result
     }
     let [ours, theirs] = series;
     Ok(Row::compare(name, "/s", &ours, &theirs, Goal::AtLeast(bound)))
-}
-
-/// A cookie of somebody who came by a link of their own.
-fn session(portal: &Portal) -> Result<String> {
-    let link = portal.print(&["link"])?;
-    let code = link.rsplit('/').next().unwrap_or_default();
-    let answer = ask(&portal.host, "GET", &format!("/sign-in/{code}"), "Accept: text/html", "")?;
-    let cookie = answer.header("set-cookie").and_then(|value| value.split(';').next()).context("signing in gave no cookie")?;
-    Ok(cookie.to_owned())
 }
 
 /// A script for wrk.

@@ -16,6 +16,7 @@ use crate::{
             failure::Failure,
             object::{Kind, Meta, OWNER, Object},
             place::Place,
+            probe::{CNPG, Facts},
             yaml,
         },
     },
@@ -81,18 +82,16 @@ impl Cnpg {
     /// One pass towards the wish.
     pub(super) async fn converged(&self, cluster: &Cluster, verifiers: &Verifiers) -> Result<Progress, EngineError> {
         let namespace = self.place.namespace(cluster);
-        let Some(catalog) = catalog(&self.place) else {
-            let message = "There is no ClusterImageCatalog at this place to take images from. Create one, or name one for the place.";
-            return Ok(Progress::Blocked(Reason::new("NoCatalog", message)));
-        };
         let world = self.eyes.look(cluster).await?;
         let facts = self.place.facts();
+        let Some(catalog) = catalog(&self.place) else { return no_catalog(facts.as_deref()) };
         if let Some(reason) = refuse::refused(cluster, &catalog, facts.as_deref(), world.own(cluster).map(|object| &object.body)) {
             return Ok(Progress::Blocked(reason));
         }
         if world.cluster.is_none() && cluster.status.generation > 0 {
-            let message = "Its Cluster object was deleted at the place, and with it its volumes. It is not made anew by itself, since that would be an empty \
-                           one. Delete this cluster here and create it again, or restore the object there.";
+            let message = "Its Cluster object is not at the place any more: it was deleted there, and its volumes with it, or the place was restored from before \
+                           it was made. It is not made anew by itself, since that would be an empty one. Delete this cluster here and create it again, or \
+                           restore the object there.";
             return Ok(Progress::Blocked(Reason::new("Vanished", message)));
         }
         if let Some(object) = world.own(cluster).filter(|object| object.meta.deleting.is_some()) {
@@ -238,7 +237,22 @@ impl Cnpg {
     }
 }
 
+/// Why there is nothing to take images from. Not having read any is no proof.
+fn no_catalog(facts: Option<&Facts>) -> Result<Progress, EngineError> {
+    if let Some(facts) = facts.filter(|facts| facts.uncertain || !facts.groups.contains(CNPG)) {
+        let why = facts.no_catalogs.clone().unwrap_or_else(|| "CloudNativePG's kinds are not served there".into());
+        return Err(anyhow::anyhow!("image catalogs could not be read: {}", why.trim_end_matches('.')).into());
+    }
+    let message = match facts.and_then(|facts| facts.no_catalogs.as_ref()) {
+        Some(why) => format!("Image catalogs cannot be read: {why}"),
+        None => "There is no ClusterImageCatalog at this place to take images from. Create one, or name one for the place.".into(),
+    };
+    Ok(Progress::Blocked(Reason::new("NoCatalog", message)))
+}
+
 /// What the deletion of an object waits for, as the end of a clause.
 pub fn waits_for(meta: &Meta) -> String {
-    if meta.finalizers.is_empty() { String::new() } else { format!("; it waits for {}", meta.finalizers.join(", ")) }
+    // Kubernetes' own goes by itself with what the object owns.
+    let others: Vec<_> = meta.finalizers.iter().map(String::as_str).filter(|name| *name != "foregroundDeletion").collect();
+    if others.is_empty() { String::new() } else { format!("; it waits for {}", others.join(", ")) }
 }

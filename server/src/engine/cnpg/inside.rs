@@ -100,8 +100,10 @@ impl Cnpg {
         let seen = role.map(|role| role.body.status.secret_resource_version.clone()).unwrap_or_default();
         let refused = role.is_some_and(|role| role.body.status.applied == Some(false));
         let known = self.memory.secrets.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some((held, version)) = known
+        let returns = self.place.returns();
+        if let Some((held, version, when)) = known
             && held == scram
+            && when == returns
             && !refused
             && is_old(&seen, &version)
         {
@@ -119,7 +121,7 @@ impl Cnpg {
             Some(_) => self.place.take_over(&SECRET, Some(namespace), &wanted.body).await?.metadata.resource_version,
             None => self.place.apply(&SECRET, Some(namespace), &wanted.body).await?.metadata.resource_version,
         };
-        self.memory.secrets.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (scram.to_owned(), version.unwrap_or_default()));
+        self.memory.secrets.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (scram.to_owned(), version.unwrap_or_default(), returns));
         Ok(())
     }
 

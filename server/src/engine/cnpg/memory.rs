@@ -20,8 +20,8 @@ const FORGIVEN: Duration = Duration::from_secs(600);
 /// What is remembered of clusters.
 #[derive(Default)]
 pub struct Memory {
-    /// The verifier that was found in a user's Secret, and the version of that Secret.
-    pub(super) secrets: Mutex<HashMap<(ClusterId, RoleName), (String, String)>>,
+    /// The verifier that was found in a user's Secret, the version of that Secret, and how often the place had come back by then.
+    pub(super) secrets: Mutex<HashMap<(ClusterId, RoleName), (String, String, u64)>>,
     /// When a Cluster was last changed by us, until another phase than the healthy one was seen.
     changed: Mutex<HashMap<ClusterId, Instant>>,
     /// When objects were touched, by their uid, and how often.

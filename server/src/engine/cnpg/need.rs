@@ -1,7 +1,7 @@
 //! Whether an object has to be written: pure. An idle look finds nothing to do, whoever filled in defaults meanwhile.
 
-use super::build::{TAKEOVERS, Wanted};
-use crate::engine::kube::object::{Meta, is_within};
+use super::build::{APPLIED, TAKEOVERS, Wanted};
+use crate::engine::kube::object::{Meta, OWNER, is_within};
 use domain::{Cluster, status::Reason};
 use serde_json::Value;
 
@@ -21,6 +21,12 @@ pub fn need(cluster: &Cluster, wanted: &Wanted, live: Option<(&Meta, &str)>) -> 
     let Some((meta, spec)) = live else { return Ok(Need::Apply) };
     if meta.owner() != Some(cluster.id) {
         let what = wanted.kind.kind;
+        // Only ours have the one, and only somebody's hand takes off the other.
+        if meta.owner().is_none() && meta.annotation(APPLIED).is_some() {
+            let label = format!("kubectl --namespace {} label {}.{} {} {OWNER}={}", meta.namespace, wanted.kind.plural, wanted.kind.group, wanted.name, cluster.id);
+            let message = format!("The {what} {} has lost the label by which the portal knows it, and is left alone until it is put back: {label}", wanted.name);
+            return Err(Reason::new("LabelLost", message));
+        }
         let message = format!("There is a {what} named {} that this portal did not make for this cluster. Delete or rename one of the two.", wanted.name);
         return Err(Reason::new("NameTaken", message));
     }

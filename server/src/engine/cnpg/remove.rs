@@ -65,7 +65,7 @@ fn going(kind: &Kind, meta: &Meta) -> Progress {
         let who = "If nobody is there to do that, as when the operator was taken away first, take the finalizers out by hand.";
         format!("{} {} cannot go yet{}. {who}", kind.kind, meta.name, waits_for(meta))
     } else {
-        format!("{} {} goes.", kind.kind, meta.name)
+        format!("{} {} goes{}.", kind.kind, meta.name, waits_for(meta))
     };
     Progress::Working(Reason::new("Deleting", message))
 }

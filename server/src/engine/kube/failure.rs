@@ -48,6 +48,16 @@ pub fn told(what: &str, error: &kube::Error) -> Failure {
     }
 }
 
+/// Whether the API server takes the caller for nobody.
+pub fn is_refusal(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 401)
+}
+
+/// Whether the path itself is unknown: the kind is not served, or not yet.
+pub fn is_unserved(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404 && status.details.as_ref().is_none_or(|details| details.name.is_empty()))
+}
+
 /// Whether the API server itself could not be reached.
 pub fn is_silence(error: &kube::Error) -> bool {
     matches!(error, kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_))
@@ -67,6 +77,10 @@ fn answered(what: &str, status: &Status) -> Failure {
         (403, _) if message.contains("exceeded quota") => {
             blocked("QuotaExceeded", format!("The namespace's quota does not allow it: {message}. Ask for less, or have the quota raised."))
         }
+        // Whoever counts has not counted yet.
+        (403, _) if message.contains("status unknown for quota") => {
+            Failure::Retry(format!("{what}: the namespace's quota is not counted yet; does the controller manager of Kubernetes run? ({message})"))
+        }
         (403, _) if message.contains("being terminated") => Failure::Retry(format!("{what}: {message}")),
         (403, _) => {
             blocked("Forbidden", format!("The portal may not do this: {message}. Give its service account the rights that the page of the place lists."))
@@ -74,6 +88,9 @@ fn answered(what: &str, status: &Status) -> Failure {
         (401, _) => Failure::Retry(format!("{what}: the API server refuses the portal's credentials ({message}). Renew the kubeconfig or the service account")),
         (404, reason::NOT_FOUND) if status.details.as_ref().is_some_and(|d| d.kind == "namespaces") => {
             blocked("NamespaceMissing", format!("{message}. Create it, or let the portal create namespaces."))
+        }
+        (404, _) if status.details.as_ref().is_none_or(|details| details.name.is_empty()) => {
+            Failure::Retry(format!("{what}: the API server does not serve that kind (404); is the operator still installed there, with its CRDs?"))
         }
         (422 | 400, _) => blocked("Refused", format!("Kubernetes refuses this: {message}.")),
         // An unknown field or a wrong type in an apply: trying again cannot help.

@@ -36,11 +36,12 @@ pub(super) struct Address {
 pub(super) struct Link {
     way: watch::Sender<Way>,
     doubt: Notify,
+    unserved: Notify,
 }
 
 impl Default for Link {
     fn default() -> Self {
-        Self { way: watch::Sender::new(Way::Unknown), doubt: Notify::new() }
+        Self { way: watch::Sender::new(Way::Unknown), doubt: Notify::new(), unserved: Notify::new() }
     }
 }
 
@@ -70,6 +71,15 @@ impl Link {
 
     pub(super) async fn doubted(&self) {
         self.doubt.notified().await;
+    }
+
+    /// A kind is not served: the keeper looks soon at what there is.
+    pub(super) fn miss(&self) {
+        self.unserved.notify_one();
+    }
+
+    pub(super) async fn unserved(&self) {
+        self.unserved.notified().await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Target,
-    failure::{Failure, is_silence, proves_absence, told},
+    failure::{Failure, is_refusal, is_silence, is_unserved, proves_absence, told},
     link::{Address, Link, Way},
     object::{Kind, MANAGER, Object, Readable},
     probe::Facts,
@@ -15,7 +15,10 @@ use kube::{
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -40,6 +43,8 @@ pub struct Place {
     nudges: broadcast::Sender<ClusterId>,
     /// Clusters that anybody asked about: all are looked at again when the place comes back.
     asked: Mutex<BTreeSet<ClusterId>>,
+    /// How often it came back.
+    returns: AtomicU64,
 }
 
 /// The outcome of the last look at a place.
@@ -56,7 +61,7 @@ pub struct Checked {
 impl Place {
     pub(super) fn new(target: Target) -> Arc<Self> {
         let (nudges, _) = broadcast::channel(NUDGES);
-        Arc::new(Self { target, link: Link::default(), facts: watch::Sender::new(Checked::default()), nudges, asked: Mutex::default() })
+        Arc::new(Self { target, link: Link::default(), facts: watch::Sender::new(Checked::default()), nudges, asked: Mutex::default(), returns: AtomicU64::new(0) })
     }
 
     /// Its name.
@@ -121,7 +126,14 @@ impl Place {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
-    pub(super) fn nudge_all(&self) {
+    /// How often it came back: what was remembered before may be of another time, as after a restored backup.
+    pub fn returns(&self) -> u64 {
+        self.returns.load(Ordering::Relaxed)
+    }
+
+    /// It answers again: everything there is looked at.
+    pub(super) fn returned(&self) {
+        self.returns.fetch_add(1, Ordering::Relaxed);
         let all = self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
         all.into_iter().for_each(|id| self.nudge(id));
     }
@@ -135,17 +147,23 @@ impl Place {
     pub async fn call<T>(&self, what: &str, limit: Duration, call: impl Future<Output = kube::Result<T>>) -> Result<T, Failure> {
         match timeout(limit, call).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                if is_silence(&error) {
-                    self.link.doubt();
-                }
-                Err(told(what, &error))
-            }
+            Ok(Err(error)) => Err(self.failed(what, &error)),
             Err(_) => {
                 self.link.doubt();
                 Err(Failure::Retry(format!("{what}: no answer within {} s", limit.as_secs())))
             }
         }
+    }
+
+    /// What a failed call means. The keeper is told when it is about more than this call.
+    fn failed(&self, what: &str, error: &kube::Error) -> Failure {
+        if is_silence(error) || is_refusal(error) {
+            self.link.doubt();
+        }
+        if is_unserved(error) {
+            self.link.miss();
+        }
+        told(what, error)
     }
 
     /// Objects of one kind; `namespace` none: of all namespaces, or a kind without.
@@ -173,12 +191,7 @@ impl Place {
             match answer {
                 Ok(object) => return Ok(Some(object)),
                 Err(error) if proves_absence(&error, name) => {}
-                Err(error) => {
-                    if is_silence(&error) {
-                        self.link.doubt();
-                    }
-                    return Err(told(&what, &error));
-                }
+                Err(error) => return Err(self.failed(&what, &error)),
             }
         }
         Ok(None)
@@ -223,7 +236,7 @@ impl Place {
         match self.call(&what, WRITE, async { Ok(api.create(&params, &body).await) }).await? {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
-            Err(error) => Err(told(&what, &error)),
+            Err(error) => Err(self.failed(&what, &error)),
         }
     }
 
@@ -251,7 +264,7 @@ impl Place {
         match self.call(&what, WRITE, async { Ok(api.delete(name, &params).await) }).await? {
             Ok(_) => Ok(()),
             Err(error) if proves_absence(&error, name) => Ok(()),
-            Err(error) => Err(told(&what, &error)),
+            Err(error) => Err(self.failed(&what, &error)),
         }
     }
 

@@ -43,6 +43,8 @@ pub struct Facts {
     pub namespace: Option<bool>,
     /// Rights that are needed and missing.
     pub missing: Vec<Lack>,
+    /// Something could not be found out, as while the API server starts: what is empty here may be there.
+    pub uncertain: bool,
 }
 
 impl Facts {
@@ -134,18 +136,28 @@ pub(super) async fn probe(place: &Place, client: &Client) -> Result<Facts, Strin
         let kinds = asked(client.list_api_group_resources(&format!("{CNPG}/v1"))).await;
         // A group that is there without its version: the CRDs are on their way in or out.
         facts.cnpg = kinds.map(|list| list.resources.into_iter().filter(|r| !r.name.contains('/')).map(|r| r.kind).collect()).unwrap_or_default();
+        facts.uncertain = facts.cnpg.is_empty();
         match place.list::<RawCatalog>(None, "").await {
             Ok(all) => facts.catalogs = catalogs(all),
-            Err(failure) => facts.no_catalogs = Some(words(failure)),
+            Err(failure) => {
+                facts.uncertain |= is_passing(&failure);
+                facts.no_catalogs = Some(words(failure));
+            }
         }
     }
-    facts.classes = place.list::<RawClass>(None, "").await.ok().map(|all| all.into_iter().map(class).collect());
+    match place.list::<RawClass>(None, "").await {
+        Ok(all) => facts.classes = Some(all.into_iter().map(class).collect()),
+        Err(failure) => facts.uncertain |= is_passing(&failure),
+    }
     let per_project = place.target().namespace.contains("{project}");
     let fixed = (!per_project).then_some(place.target().namespace.as_str());
     let everywhere = Ask { group: CNPG, resource: "clusters", subresource: "", verb: "list", scope: Scope::Namespace };
     facts.wide = per_project && may(client, &everywhere, None).await.unwrap_or(false);
     if let Some(namespace) = fixed {
-        facts.namespace = place.get_raw(&Kind::core("Namespace", "namespaces"), None, namespace).await.ok().map(|found| found.is_some());
+        match place.get_raw(&Kind::core("Namespace", "namespaces"), None, namespace).await {
+            Ok(found) => facts.namespace = Some(found.is_some()),
+            Err(failure) => facts.uncertain |= is_passing(&failure),
+        }
     }
     facts.missing = missing(place, client, &facts, fixed).await;
     Ok(facts)
@@ -178,6 +190,14 @@ fn catalogs(all: Vec<Object<RawCatalog>>) -> Vec<Catalog> {
 fn class(object: Object<RawClass>) -> Class {
     let default = object.meta.annotation("storageclass.kubernetes.io/is-default-class") == Some("true");
     Class { name: object.meta.name, default, grows: object.body.allow_volume_expansion }
+}
+
+/// Whether another answer may come by itself; a missing right does not.
+fn is_passing(failure: &Failure) -> bool {
+    match failure {
+        Failure::Blocked(_) | Failure::Owned(_) => false,
+        Failure::Down(_) | Failure::Retry(_) | Failure::Stale(_) => true,
+    }
 }
 
 fn words(failure: Failure) -> String {

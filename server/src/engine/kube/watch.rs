@@ -143,9 +143,14 @@ impl<T: Readable> Watch<T> {
                 changed = way.changed() => if changed.is_err() { return },
                 () = self.follow(client) => {
                     self.interrupted();
+                    self.place.link.doubt();
                     // What held for a while was well: it was the server that went.
                     pause = if opened.elapsed() > PAUSE.1 { PAUSE.0 } else { (pause * 2).min(PAUSE.1) };
-                    sleep(pause.mul_f64(0.75 + rand::random::<f64>() / 2.0)).await;
+                    tokio::select! {
+                        () = sleep(pause.mul_f64(0.75 + rand::random::<f64>() / 2.0)) => {}
+                        // It went, or came back: no reason to wait longer than others.
+                        changed = way.changed() => if changed.is_err() { return } else { pause = PAUSE.0 },
+                    }
                 }
             }
         }
