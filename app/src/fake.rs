@@ -180,6 +180,7 @@ impl FakePortal {
             switchover: true,
             pause: true,
             restart: true,
+            rights_at_once: true,
             durable: Ok(()),
             external: Err("This place listens on loopback only.".into()),
             limits: Ok(()),

@@ -54,6 +54,8 @@ pub struct Inside {
     pub pending_restart: Vec<String>,
     /// Parameters whose value PostgreSQL refused, and why.
     pub rejected_parameters: BTreeMap<String, String>,
+    /// Nobody can see whether parameters are in effect; why, as a sentence.
+    pub unseen_parameters: Option<String>,
 }
 
 /// How a pass of an engine went.

@@ -31,6 +31,8 @@ pub struct Offer {
     pub pause: bool,
     /// Instances can be restarted on demand.
     pub restart: bool,
+    /// What one user makes in a database is open to the database's other administrators and readers at once, not only after the cluster's next change.
+    pub rights_at_once: bool,
     /// Writes can be made to wait for a quorum that is not there; else why not.
     pub durable: Result<(), String>,
     /// Clusters can be made reachable from outside; else why not.

@@ -204,3 +204,21 @@ fn an_unseen_instance_is_never_counted_as_gone() {
     let status = Status::derive(&cluster, &look(Seen::Unknown("no answer".into())), &Progress::Settled, Timestamp::UNIX_EPOCH);
     assert_eq!((status.phase, status.instances), (Phase::Unknown, vec![instance]));
 }
+
+#[test]
+fn only_a_cluster_that_stands_still_takes_too_long() {
+    let mut spec = Spec::new(&"orders".parse().expect("a name"), Major::V17);
+    (spec.topology, spec.instances) = (domain::topology::Topology::Replicated, 3);
+    let mut cluster = cluster(spec);
+    let mut stalled = |ready: u8, second: i64| {
+        let instance = |ordinal| domain::status::InstanceStatus { ordinal, name: format!("orders-{ordinal}"), ..given::primary() };
+        let seen =
+            Observed { instances: Seen::Known((1..=ready).map(instance).collect()), endpoints: vec![], inside: Seen::Known(Inside::default()), notes: vec![] };
+        let working = Progress::Working(Reason::new("Scaling", "A replica joins."));
+        cluster.status = Status::derive(&cluster, &seen, &working, Timestamp::from_second(second).expect("a time"));
+        cluster.status.condition("Stalled").is_some()
+    };
+    assert!(!stalled(1, 0) && !stalled(2, 290), "each replica waits for a checkpoint");
+    assert!(!stalled(2, 580));
+    assert!(stalled(2, 600));
+}

@@ -3,7 +3,7 @@
 use crate::secret::Verifier;
 use async_trait::async_trait;
 use domain::{
-    Cluster, ClusterId, RoleName,
+    Cluster, ClusterId, FieldError, RoleName,
     observed::{Observed, Progress},
     offer::Offer,
     place::{Access, Report},
@@ -67,6 +67,11 @@ pub trait Engine: Send + Sync {
 
     /// What can be had.
     fn offer(&self) -> Offer;
+
+    /// What of a wish cannot be had although the offer does not exclude it, each at its field: asked before anything is saved. Never waits.
+    fn refusals(&self, _wish: &Cluster) -> Vec<FieldError> {
+        Vec::new()
+    }
 
     /// What is known about the place itself. Never waits.
     fn report(&self) -> Report;

@@ -134,6 +134,7 @@ fn nothing() -> (Offer, Report) {
         switchover: false,
         pause: false,
         restart: false,
+        rights_at_once: false,
         durable: no(),
         external: no(),
         limits: no(),

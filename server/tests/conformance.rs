@@ -57,7 +57,7 @@ async fn all(mut place: Place) {
     if place.can("switchover") {
         the_primary_moves(&mut place, &id).await;
     }
-    if place.kills() {
+    if place.kills().await {
         a_dead_primary_is_replaced(&place, &id).await;
     }
     if place.can("pause") {
@@ -105,7 +105,7 @@ async fn everything_of_the_document_is_there(place: &Place, id: &str) {
     sqlx::query("create table if not exists rows as select n from generate_series(1, 1000) n").execute(&mut writer).await.expect("an admin creates");
     let extensions: i64 = sqlx::query("select count(*) from pg_extension where extname = 'hstore'").fetch_one(&mut writer).await.unwrap().get(0);
     assert_eq!(extensions, 1);
-    if place.rights_follow() {
+    if place.can("rights_at_once") {
         eventually("the reader reads what was made later", Duration::from_secs(30), async || {
             let Ok(mut reader) = place.connect(id, "reader", PASSWORD, "shop").await else { return false };
             sqlx::query("select count(*) from rows").fetch_one(&mut reader).await.is_ok_and(|row| row.get::<i64, _>(0) == 1000)

@@ -109,6 +109,13 @@ async fn what_others_do_to_the_object_is_undone_or_left_and_told() {
     world.wish();
     world.settles().await;
 
+    // Whose it is can be read nowhere else: then nothing is touched, and nothing is forgotten.
+    world.edit(&json!({"metadata": {"labels": {"howdah.dev/cluster": null}}})).await;
+    let lost = |progress: Progress| matches!(progress, Progress::Blocked(reason) if reason.code == "OwnerUnknown" && reason.message.contains("kubectl label"));
+    assert!(lost(world.pass().await) && lost(world.remove().await));
+    world.edit(&json!({"metadata": {"labels": {"howdah.dev/cluster": world.cluster.id.to_string()}}})).await;
+    world.settles().await;
+
     // Deleted by hand: told, and never made anew without its data.
     world.waits_to_be_deletable().await;
     world.delete_by_hand().await;

@@ -2,7 +2,7 @@
 
 use crate::view::Drawn;
 use crate::{
-    api::places::get_places,
+    api::{ApiError, clusters::list_clusters, places::get_places},
     component::{
         basic::{card, icon, kv, note, section_error},
         time::ago,
@@ -11,7 +11,10 @@ use crate::{
     link::Link,
     live::use_live,
 };
-use domain::place::{Finding, Place};
+use domain::{
+    Cluster,
+    place::{Finding, Place},
+};
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
@@ -20,15 +23,17 @@ mod fleet;
 /// All places.
 #[component]
 pub fn Places() -> impl IntoView {
-    let places = Resource::new(|| (), |()| get_places());
-    use_live().retry_when_back(places);
+    let (places, clusters) = fetch();
     view! {
         {page_head("Places", (), view! { <p>"Where clusters can be created, and what can be had there."</p> }, ())}
         <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the places"</p> }>
             {move || Suspend::new(async move {
-                match places.await {
-                    Ok(all) => view! { <div class="grid" style="--min:22rem">{all.iter().map(brief).collect_view()}</div> }.drawn(),
-                    Err(error) => section_error("The places", &error.0),
+                match (places.await, clusters.await) {
+                    (Ok(all), Ok(clusters)) => {
+                        let briefs = all.iter().map(|place| brief(place, fleet::here(&place.name, clusters.clone()))).collect_view();
+                        view! { <div class="grid" style="--min:22rem">{briefs}</div> }.drawn()
+                    }
+                    (Err(error), _) | (_, Err(error)) => section_error("The places", &error.0),
                 }
             })}
         </Suspense>
@@ -41,19 +46,32 @@ pub fn Places() -> impl IntoView {
 pub fn OnePlace() -> impl IntoView {
     let params = use_params_map();
     let name = Memo::new(move |_| params.read().get("name").unwrap_or_default());
-    let places = Resource::new(|| (), |()| get_places());
-    use_live().retry_when_back(places);
+    let (places, clusters) = fetch();
     view! {
         <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the place"</p> }>
             {move || Suspend::new(async move {
-                match places.await {
-                    Ok(all) => all.iter().find(|place| place.name.as_str() == name.get()).map_or_else(super::not_found, whole),
-                    Err(error) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The place", &error.0)} }.drawn(),
+                match (places.await, clusters.await) {
+                    (Ok(all), Ok(clusters)) => match all.iter().find(|place| place.name.as_str() == name.get()) {
+                        Some(place) => whole(place, fleet::here(&place.name, clusters)),
+                        None => super::not_found(),
+                    },
+                    (Err(error), _) | (_, Err(error)) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The place", &error.0)} }.drawn(),
                 }
             })}
         </Suspense>
     }
     .drawn()
+}
+
+type Fetched<T> = Resource<Result<Vec<T>, ApiError>>;
+
+/// The places, and what runs there.
+fn fetch() -> (Fetched<Place>, Fetched<Cluster>) {
+    let places = Resource::new(|| (), |()| get_places());
+    let clusters = Resource::new(|| (), |()| list_clusters());
+    use_live().retry_when_back(places);
+    use_live().retry_when_back(clusters);
+    (places, clusters)
 }
 
 /// How a place is, in a word.
@@ -74,8 +92,7 @@ pub fn versions(place: &Place) -> String {
     if all.is_empty() { "no version yet".into() } else { all.join(", ") }
 }
 
-fn brief(place: &Place) -> AnyView {
-    let clusters = fleet::here(&place.name);
+fn brief(place: &Place, clusters: Signal<Vec<Cluster>>) -> AnyView {
     let unwell = move || {
         let n = clusters.read().iter().filter(|cluster| fleet::is_unwell(cluster)).count();
         (n > 0).then(|| view! { <span class="st" data-s="warn">{icon("warn")}{format!("{n} to look at")}</span> })
@@ -109,8 +126,7 @@ pub fn engine(place: &Place) -> String {
     }
 }
 
-fn whole(place: &Place) -> AnyView {
-    let clusters = fleet::here(&place.name);
+fn whole(place: &Place, clusters: Signal<Vec<Cluster>>) -> AnyView {
     let create = format!("{}?place={}", Link::Create.path(), place.name);
     let action = view! { <a class="btn primary" href=create>{icon("plus")}"Create cluster here"</a> };
     let below = view! { <p class="row sm" style="--gap:.2rem .9rem"><span>{engine(place)}</span><span>{place.region.clone()}</span></p> };

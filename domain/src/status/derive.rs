@@ -13,11 +13,12 @@ use std::collections::BTreeMap;
 /// The note of an engine whose PostgreSQL refused the parameters that were wished for.
 const REFUSED: &str = "ParameterRejected";
 
-/// Seconds that a cluster may be on its way before the condition `Stalled` says so.
+/// Seconds that a cluster may be on its way before the condition `Stalled` says so; anew with each instance that becomes ready, which may take until the
+/// primary's next checkpoint.
 fn deadline(phase: Phase) -> Option<i64> {
     match phase {
-        Phase::New | Phase::Creating => Some(180),
-        Phase::Changing | Phase::Degraded | Phase::Pausing => Some(300),
+        Phase::New => Some(180),
+        Phase::Creating | Phase::Changing | Phase::Degraded | Phase::Pausing => Some(300),
         Phase::Down | Phase::Deleting | Phase::Unknown => Some(60),
         Phase::Ready | Phase::Paused => None,
     }
@@ -31,7 +32,8 @@ pub(super) fn status(cluster: &Cluster, seen: &Observed, progress: &Progress, no
     let progress = blocked.as_ref().unwrap_or(progress);
     let instances = seen.instances.known().cloned().unwrap_or_else(|| before.instances.clone());
     let inside = seen.inside.known();
-    let ready = instances.iter().filter(|i| i.state == InstanceState::Ready).count();
+    let up = |all: &[super::InstanceStatus]| all.iter().filter(|i| i.state == InstanceState::Ready).count();
+    let ready = up(&instances);
     let primary = instances.iter().any(|i| i.role == InstanceRole::Primary && i.state == InstanceState::Ready);
     let all = seen.instances.known().is_some() && ready == usize::from(cluster.spec.instances) && instances.len() == ready;
     // A wish that was reached stays reached while the engine tidies up: only what is seen, or a block, takes it back.
@@ -54,7 +56,8 @@ pub(super) fn status(cluster: &Cluster, seen: &Observed, progress: &Progress, no
         phase => phase,
     };
     let reason = (!matches!(phase, Phase::Ready | Phase::Paused)).then(|| why(seen, progress, inside)).flatten();
-    let since = if before.phase == phase { before.since.or(Some(now)) } else { Some(now) };
+    let ahead = matches!(phase, Phase::Creating | Phase::Changing) && ready > up(&before.instances);
+    let since = if before.phase == phase && !ahead { before.since.or(Some(now)) } else { Some(now) };
     let (users, databases) = items(cluster, inside);
     let mut status = Status {
         generation,
@@ -188,6 +191,8 @@ fn conditions(cluster: &Cluster, seen: &Observed, progress: &Progress, status: &
                 add(kinds::PARAMETERS, Some(false), Reason::new("ParameterRejected", format!("{name}: {why}")));
             } else if !inside.pending_restart.is_empty() {
                 add(kinds::PARAMETERS, Some(false), Reason::new("PendingRestart", format!("A restart is needed for {}.", inside.pending_restart.join(", "))));
+            } else if let Some(why) = &inside.unseen_parameters {
+                add(kinds::PARAMETERS, None, Reason::new("NotSeen", why.clone()));
             } else {
                 add(kinds::PARAMETERS, Some(true), Reason::new("InEffect", "All parameters are in effect."));
             }

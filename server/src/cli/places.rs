@@ -42,9 +42,10 @@ fn whole(place: &Value) -> String {
     if place["reason"].is_string() {
         text += &format!("Reason     {}\n", cell(&place["reason"]));
     }
-    let mut rows: Vec<Vec<String>> = ["engine", "versions", "topologies", "max_instances", "storage_classes", "switchover", "pause", "restart", "external"]
-        .map(|key| vec![key.replace('_', " "), cell(&place[key])])
-        .to_vec();
+    let mut rows: Vec<Vec<String>> =
+        ["engine", "versions", "topologies", "max_instances", "storage_classes", "switchover", "pause", "restart", "rights_at_once", "external"]
+            .map(|key| vec![key.replace('_', " "), cell(&place[key])])
+            .to_vec();
     rows.extend(place["facts"].as_object().into_iter().flatten().map(|(name, value)| vec![name.clone(), cell(value)]));
     text += &format!("\n{}", table(&["FACT", "VALUE"], &rows));
     let findings: Vec<_> = place["findings"].as_array().into_iter().flatten().map(|f| vec![cell(&f["message"]), cell(&f["remedy"])]).collect();

@@ -7,7 +7,7 @@ use super::{
 };
 use async_trait::async_trait;
 use domain::{
-    Cluster, ClusterId, Timestamp,
+    Cluster, ClusterId, FieldError, Timestamp,
     observed::{Observed, Progress},
     offer::Offer,
     place::{Access, Report},
@@ -114,6 +114,10 @@ impl Engine for Cnpg {
 
     fn offer(&self) -> Offer {
         offer::offer(&self.place)
+    }
+
+    fn refusals(&self, wish: &Cluster) -> Vec<FieldError> {
+        refuse::amounts(wish).into_iter().collect()
     }
 
     fn report(&self) -> Report {

@@ -4,7 +4,7 @@
 use super::{Engine, EngineError, Sql, Verifiers, kube::place::Place};
 use async_trait::async_trait;
 use domain::{
-    Cluster, ClusterId, Timestamp,
+    Cluster, ClusterId, FieldError, Timestamp,
     observed::{Observed, Progress},
     offer::Offer,
     place::{Access, Report},
@@ -123,6 +123,10 @@ impl Engine for Cozystack {
 
     fn offer(&self) -> Offer {
         words::offer(&self.known().platform)
+    }
+
+    fn refusals(&self, wish: &Cluster) -> Vec<FieldError> {
+        check::early(wish, &self.known().platform.chart)
     }
 
     fn report(&self) -> Report {

@@ -4,7 +4,7 @@
 use super::{Engine, EngineError, Sql, Verifiers, cnpg::Cnpg, cozystack::Cozystack};
 use async_trait::async_trait;
 use domain::{
-    Cluster, ClusterId, PlaceName,
+    Cluster, ClusterId, FieldError, PlaceName,
     observed::{Observed, Progress},
     offer::Offer,
     place::{Access, Report},
@@ -27,6 +27,7 @@ pub mod failure;
 mod keeper;
 mod link;
 pub mod object;
+pub mod parameters;
 pub mod place;
 pub mod probe;
 pub mod reach;
@@ -178,6 +179,10 @@ impl Engine for Kube {
 
     fn offer(&self) -> Offer {
         self.driver().map_or_else(report::nothing, |engine| engine.offer())
+    }
+
+    fn refusals(&self, wish: &Cluster) -> Vec<FieldError> {
+        self.driver().map_or_else(Vec::new, |engine| engine.refusals(wish))
     }
 
     fn report(&self) -> Report {

@@ -245,6 +245,7 @@ impl Engine for Local {
             switchover: replicated,
             pause: true,
             restart: true,
+            rights_at_once: true,
             durable: Ok(()),
             external: Err("Clusters of this portal listen on this machine only.".into()),
             limits: self.ground.limits.enforced(),

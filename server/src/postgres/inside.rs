@@ -292,5 +292,6 @@ fn inside(cluster: &Cluster, verifiers: &BTreeMap<RoleName, Verifier>, facts: Fa
         databases,
         pending_restart: facts.pending_restart,
         rejected_parameters: facts.file_errors,
+        unseen_parameters: None,
     }
 }

@@ -23,7 +23,7 @@ pub(super) async fn submit(service: &Service, actor: &Actor, command: Command, s
             if after.generation == before.generation {
                 return Ok(nothing(&before));
             }
-            offered::check(&service.places.get(Some(&after.place)), Some(&before), &after)?;
+            offered::check(&service.places, Some(&before), &after)?;
             clusters::save(&mut transaction, &after).await?;
             let generated = passwords::save(&mut transaction, Some(&before.spec), &after, sent).await?;
             credentials::retain(&mut transaction, after.id, &after.spec).await?;
@@ -66,8 +66,8 @@ async fn create(service: &Service, actor: &Actor, command: &Command, wanted: Wan
     let place = service.places.get(place)?;
     let mut transaction = service.store.begin().await?;
     let now = clusters::now(&mut transaction).await?;
-    let cluster = Cluster::create(id, project, place.name.clone(), name.clone(), fresh(spec, now), now)?;
-    offered::check(&Ok(place), None, &cluster)?;
+    let cluster = Cluster::create(id, project, place.name, name.clone(), fresh(spec, now), now)?;
+    offered::check(&service.places, None, &cluster)?;
     if !clusters::insert(&mut transaction, &cluster).await? {
         transaction.rollback().await.map_err(StoreError::from)?;
         return again(&service.store, wanted).await.map(|found| nothing(&found));

@@ -86,14 +86,14 @@ fn tried(service: &Service, command: Command, found: Option<Cluster>, costs: Vec
     match (command, found) {
         (Command::Change { expected, changes, .. }, Some(found)) => {
             let after = found.change(expected, changes, now)?;
-            offered::check(&service.places.get(Some(&found.place)), Some(&found), &after)?;
+            offered::check(&service.places, Some(&found), &after)?;
             let accepted = Accepted { id: found.id, generation: found.generation };
             Ok(Applied { accepted: Some(accepted), created: false, changed: after.generation != found.generation, costs })
         }
         (Command::Create { id, project, place, name, spec }, _) => {
             let place = service.places.get(place.as_ref())?;
-            let cluster = Cluster::create(id, project, place.name.clone(), name, *spec, now)?;
-            offered::check(&Ok(place), None, &cluster)?;
+            let cluster = Cluster::create(id, project, place.name, name, *spec, now)?;
+            offered::check(&service.places, None, &cluster)?;
             Ok(Applied { accepted: None, created: true, changed: true, costs })
         }
         // A document never deletes, and changes only what was found.

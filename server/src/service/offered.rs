@@ -1,17 +1,30 @@
 //! Whether a wish can be had in this place. Only what is new in it is asked about: what was granted before can always be kept.
 
+use crate::places::Places;
 use domain::{Cluster, Error, FieldError, offer::Offer, place::Place, quorum::Durability, spec::Power, status::InstanceRole};
 
-/// Refuses what is not on offer, each at its field.
-pub(super) fn check(place: &Result<Place, Error>, before: Option<&Cluster>, after: &Cluster) -> Result<(), Error> {
+/// Refuses what is not on offer and what the engine knows to fail, each at its field.
+pub(super) fn check(places: &Places, before: Option<&Cluster>, after: &Cluster) -> Result<(), Error> {
     // A cluster whose place this portal does not know any more: what the place can do is for its engine to say.
-    let Ok(Place { name, offer, report, .. }) = place else { return Ok(()) };
+    let Ok(Place { name, offer, report, .. }) = places.get(Some(&after.place)) else { return Ok(()) };
     if let Err(why) = &report.reachable
         && offer.releases.is_empty()
     {
         // Nothing was ever seen of it: not the same as nothing being on offer.
         return if before.is_some() { Ok(()) } else { Err(Error::invalid("place", format!("It is not known yet what {name} can do: {why}"))) };
     }
+    let mut errors = unoffered(&offer, before, after);
+    // A process without the engine saves the wish: where it is applied, the cluster then says the same.
+    if let Ok(engine) = places.engine(&after.place) {
+        let had = before.map_or_else(Vec::new, |before| engine.refusals(before));
+        let new = engine.refusals(after).into_iter().filter(|error| !had.contains(error));
+        let new: Vec<_> = new.filter(|error| errors.iter().all(|other| other.field != error.field)).collect();
+        errors.extend(new);
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Error::Invalid(errors)) }
+}
+
+fn unoffered(offer: &Offer, before: Option<&Cluster>, after: &Cluster) -> Vec<FieldError> {
     let old = before.map(|cluster| &cluster.spec);
     let spec = &after.spec;
     let release = offer.releases.iter().find(|release| release.major == spec.version);
@@ -64,7 +77,7 @@ pub(super) fn check(place: &Result<Place, Error>, before: Option<&Cluster>, afte
     {
         refuse("primary".into(), why);
     }
-    if errors.is_empty() { Ok(()) } else { Err(Error::Invalid(errors)) }
+    errors
 }
 
 /// Why this instance cannot become the primary, as far as is known.

@@ -1,10 +1,13 @@
 //! What a scenario needs of a place beyond the portal: to connect, to kill, to see what is left.
 
 use crate::portal::Portal;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret, Service};
+use k8s_openapi::api::{
+    authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
+    core::v1::{PersistentVolumeClaim, Pod, Secret, Service},
+};
 use kube::{
     Api, Client, Config, ResourceExt,
-    api::{DeleteParams, DynamicObject, ListParams},
+    api::{DeleteParams, DynamicObject, ListParams, PostParams},
     config::{KubeConfigOptions, Kubeconfig},
     core::{ApiResource, GroupVersionKind},
 };
@@ -62,14 +65,19 @@ impl Place {
         self.offer[what] == true
     }
 
-    /// Whether the scenario may kill a primary: a tenant of Cozystack may not.
-    pub fn kills(&self) -> bool {
-        self.engine != "cozystack"
-    }
-
-    /// Whether a reader reads at once what was made later: Cozystack's script gives rights only with the next change, and the place says so.
-    pub fn rights_follow(&self) -> bool {
-        self.engine != "cozystack"
+    /// Whether the scenario may kill a primary: tenants may not.
+    pub async fn kills(&self) -> bool {
+        let Some((client, namespace)) = &self.kube else { return true };
+        let attributes = ResourceAttributes {
+            namespace: Some(namespace.clone()),
+            verb: Some("delete".into()),
+            resource: Some("pods".into()),
+            ..ResourceAttributes::default()
+        };
+        let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..SelfSubjectAccessReviewSpec::default() };
+        let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
+        let answer = Api::<SelfSubjectAccessReview>::all(client.clone()).create(&PostParams::default(), &review).await.expect("an answer");
+        answer.status.is_some_and(|status| status.allowed)
     }
 
     /// A name that nobody had before.
@@ -111,12 +119,14 @@ impl Place {
         sqlx::query("select pg_postmaster_start_time()::text").fetch_one(&mut session).await.expect("a row").get(0)
     }
 
-    /// What the API server calls the version of each object of ours; nothing where there is none.
-    pub async fn versions(&self, id: &str) -> Vec<(String, Option<i64>)> {
+    /// What tells of a write to each object of ours; nothing where there is none.
+    pub async fn versions(&self, id: &str) -> Vec<(String, Option<String>)> {
         let mut all = Vec::new();
         for (kind, object) in self.objects(id).await {
-            // The operator's own writes do not count: only those of the wish move the generation.
-            all.push((format!("{kind}/{}", object.name_any()), object.metadata.generation));
+            // The operator's own writes do not count: only those of the wish move the generation. Where objects have none, the portal dates its writes.
+            let written = object.metadata.generation.map(|n| n.to_string()).or_else(|| object.annotations().get("howdah.dev/written").cloned());
+            assert!(written.is_some(), "{:?}", object.metadata);
+            all.push((format!("{kind}/{}", object.name_any()), written));
         }
         all.sort();
         all

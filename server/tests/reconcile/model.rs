@@ -188,6 +188,7 @@ impl Engine for Model {
             switchover: true,
             pause: true,
             restart: true,
+            rights_at_once: true,
             durable: Ok(()),
             external: Ok(()),
             limits: Ok(()),

@@ -1,6 +1,9 @@
 //! Commands: one transaction each, whole or not at all.
 
 use super::world::*;
+use domain::parameter::Parameters;
+use server::engine::kube::{Choice, Target, open};
+use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
 async fn a_stale_generation_is_refused_and_changes_nothing() {
@@ -144,4 +147,27 @@ async fn what_is_not_on_offer_is_refused_at_its_field() {
     portal.submit(&admin(), change(id, None, Change::Scale { instances: 2 }), Passwords::new()).await.unwrap();
     let nobody = portal.submit(&admin(), change(id, None, Change::Switchover { to: 9 }), Passwords::new()).await.unwrap_err();
     assert_eq!(nobody.at("primary"), Some("There is no instance number 9."));
+}
+
+/// A place that nobody can reach: what its engine knows to fail is told all the same.
+#[tokio::test]
+async fn what_an_engine_knows_to_fail_is_refused_at_its_field() {
+    let store = store().await;
+    let name = PlaceName::local();
+    let kubeconfig = Some(std::env::temp_dir().join("howdah-no-kubeconfig"));
+    let (engine, stop) = (Choice::Cozystack, CancellationToken::new());
+    let target = Target { name: name.clone(), kubeconfig, context: None, namespace: "tenant-a".into(), engine, catalog: None, stop: stop.clone() };
+    let places = Places::new([Site::open(name, String::new(), open(target))]);
+    let portal = Service::new(store.clone(), Arc::new(places), Live::new());
+    let id = created(&portal, "orders").await;
+    let submit = |change_: Change| {
+        let portal = portal.clone();
+        async move { portal.submit(&admin(), change(id, None, change_), Passwords::new()).await }
+    };
+    let set = |name: &str, value: &str| Change::SetParameters { parameters: Parameters([(name.to_owned(), value.to_owned())].into()) };
+    assert!(submit(add_user("app")).await.unwrap_err().at("users.app").is_some());
+    assert!(submit(set("shared_buffers", "900GB")).await.unwrap_err().at("parameters.shared_buffers").is_some());
+    submit(add_user("alice")).await.unwrap();
+    submit(set("work_mem", "9MB")).await.unwrap();
+    stop.cancel();
 }

@@ -43,6 +43,7 @@ pub fn offer() -> Offer {
         switchover: true,
         pause: true,
         restart: true,
+        rights_at_once: true,
         durable: Ok(()),
         external: Err("Loopback only.".into()),
         limits: Ok(()),

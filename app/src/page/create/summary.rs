@@ -39,7 +39,6 @@ pub fn rail(form: Form, draft: RwSignal<Draft>) -> AnyView {
                 <div class="body stack" style="--gap:var(--s2);border-block-start:1px solid var(--line)">
                     {form_errors(form, &Draft::FIELDS)}
                     {submit(form, "btn primary block", "plus", "Create cluster")}
-                    <p class="xs faint" style="text-align:center">"Ready in seconds"</p>
                 </div>
             </section>
             <details class="card" open>

@@ -7,7 +7,7 @@ use crate::{
         cores, empty, look,
     },
     link::Link,
-    live::use_clusters,
+    live::use_live,
 };
 use domain::{
     Cluster, Phase, PlaceName,
@@ -16,9 +16,9 @@ use domain::{
 };
 use leptos::prelude::*;
 
-/// The clusters of a place as far as they are known here.
-pub fn here(name: &PlaceName) -> Signal<Vec<Cluster>> {
-    let (all, name) = (use_clusters(), name.clone());
+/// The clusters of a place: those that were fetched, followed live.
+pub fn here(name: &PlaceName, fetched: Vec<Cluster>) -> Signal<Vec<Cluster>> {
+    let (all, name) = (use_live().clusters(Some(fetched)), name.clone());
     Signal::derive(move || all.read().iter().flatten().filter(|cluster| cluster.place == name).cloned().collect())
 }
 

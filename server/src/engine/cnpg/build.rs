@@ -1,7 +1,10 @@
 //! From a wish to the objects that stand for it: pure. Only fields that the portal means are in them.
 
 use super::crd::{CLUSTER, DATABASE, ROLE, SECRET};
-use crate::engine::kube::object::{Kind, OWNER};
+use crate::engine::kube::{
+    object::{Kind, OWNER},
+    parameters,
+};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use domain::{Cluster, DatabaseName, RoleName, Spec, database::Database, name::Group, quorum::Durability, spec::Power};
 use serde_json::{Map, Value, json};
@@ -63,7 +66,7 @@ pub fn cluster(cluster: &Cluster, namespace: &str, catalog: &str) -> Wanted {
     if !spec.storage_class.is_empty() {
         storage["storageClass"] = spec.storage_class.clone().into();
     }
-    let mut postgresql = json!({ "parameters": parameters(spec) });
+    let mut postgresql = json!({ "parameters": parameters::parameters(spec) });
     if let Some(synchronous) = synchronous(spec) {
         postgresql["synchronous"] = synchronous;
     }
@@ -95,21 +98,6 @@ fn resources(spec: &Spec) -> Value {
     let (cpu, memory) = (spec.size.cpu(), spec.size.memory().to_string());
     let requested = domain::quantity::Cpu::millis((cpu.get() / 10).max(10));
     json!({ "limits": { "cpu": cpu.to_string(), "memory": memory }, "requests": { "cpu": requested.to_string(), "memory": memory } })
-}
-
-/// What was wished for, and what follows from the size where nobody said otherwise.
-pub fn parameters(spec: &Spec) -> BTreeMap<&str, String> {
-    let memory = spec.size.memory().as_mib().max(1);
-    let mb = |n: u64| format!("{n}MB");
-    let sized = [
-        ("shared_buffers", mb((memory / 4).max(16))),
-        ("effective_cache_size", mb((memory * 3 / 4).max(32))),
-        ("maintenance_work_mem", mb((memory / 20).clamp(16, 1024))),
-        ("work_mem", mb((memory / u64::from(spec.max_connections()) / 4).max(1))),
-    ];
-    let mut all = BTreeMap::from(sized);
-    all.extend(spec.parameters.0.iter().map(|(name, value)| (name.as_str(), value.clone())));
-    all
 }
 
 /// How many replicas commits wait for. Never more than there are: the operator would refuse the whole object.

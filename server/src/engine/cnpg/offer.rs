@@ -53,6 +53,7 @@ pub fn offer(place: &Place) -> Offer {
         switchover: true,
         pause: true,
         restart: true,
+        rights_at_once: true,
         durable: Ok(()),
         external: Ok(()),
         limits: Ok(()),

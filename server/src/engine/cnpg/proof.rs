@@ -1,6 +1,7 @@
 //! Asks the primary itself whether the parameters and the quorum of the wish are in its configuration: a healthy phase right after a change proves nothing.
 
 use super::{Cnpg, build};
+use crate::engine::kube::parameters;
 use domain::{Cluster, status::Reason};
 use sqlx::{ConnectOptions, types::Json};
 use std::{collections::BTreeMap, time::Duration};
@@ -40,7 +41,7 @@ impl Cnpg {
 }
 
 fn missing(cluster: &Cluster, answer: &Answer) -> Option<Reason> {
-    let parameters = build::parameters(&cluster.spec);
+    let parameters = parameters::parameters(&cluster.spec);
     if let Some((name, value)) = parameters.iter().find(|(name, value)| answer.files.get(**name) != Some(*value)) {
         return Some(Reason::new("Parameters", format!("{name} = {value} is on its way to the instances.")));
     }
@@ -66,7 +67,7 @@ mod tests {
         spec.quorum = Quorum::healing(0, 2);
         let at = Timestamp::UNIX_EPOCH;
         let wish = Cluster::create(ClusterId(Uuid::nil()), ProjectId::DEFAULT, "east".parse().expect("valid"), name, spec, at).expect("a wish");
-        let files: BTreeMap<_, _> = build::parameters(&wish.spec).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let files: BTreeMap<_, _> = parameters::parameters(&wish.spec).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let good = || Answer { files: files.clone(), pending: Vec::new(), sync: "ANY 2 (\"orders-2\",\"orders-3\")".into() };
         assert_eq!(missing(&wish, &good()), None);
         assert!(missing(&wish, &Answer { sync: String::new(), ..good() }).is_some());

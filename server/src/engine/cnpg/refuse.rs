@@ -3,23 +3,15 @@
 
 use super::crd;
 use crate::engine::kube::probe::Facts;
-use domain::{Cluster, quantity::Bytes, status::Reason};
+use domain::{Cluster, FieldError, quantity::Bytes, status::Reason};
 use serde_json::Value;
 
 /// Why the wish is refused, if it is. `live`: the Cluster as it is; none: it is to be created.
 pub fn refused(cluster: &Cluster, catalog: &str, facts: Option<&Facts>, live: Option<&crd::Cluster>) -> Option<Reason> {
     let spec = &cluster.spec;
-    let (memory, storage) = (spec.size.memory(), spec.storage);
-    if let Some(buffers) = amount(cluster, "shared_buffers").filter(|buffers| *buffers > memory) {
-        return Some(Reason::new("Refused", format!("shared_buffers = {buffers} does not fit into {memory} of memory. Set it lower or choose a larger size.")));
-    }
-    if let Some(wal) = amount(cluster, "max_wal_size").filter(|wal| *wal >= storage) {
-        return Some(Reason::new("Refused", format!("max_wal_size = {wal} does not fit onto a volume of {storage}. Set it lower or grow the volume.")));
-    }
-    if let (Some(least), Some(most)) = (amount(cluster, "min_wal_size"), amount(cluster, "max_wal_size"))
-        && least >= most
-    {
-        return Some(Reason::new("Refused", format!("min_wal_size = {least} is not below max_wal_size = {most}.")));
+    let storage = spec.storage;
+    if let Some(error) = amounts(cluster) {
+        return Some(Reason::new("Refused", error.message));
     }
     let facts = facts?;
     let class = facts.classes.iter().flatten().find(|class| if spec.storage_class.is_empty() { class.default } else { class.name == spec.storage_class });
@@ -49,6 +41,24 @@ pub fn refused(cluster: &Cluster, catalog: &str, facts: Option<&Facts>, live: Op
             Some(Reason::new("CannotGrow", format!("Volumes of the storage class {} cannot grow: they stay at {before}. Go back to that size.", stiff.name)))
         }
     }
+}
+
+/// Which parameter does not fit the size, if one does not: known from the wish alone.
+pub fn amounts(cluster: &Cluster) -> Option<FieldError> {
+    let (memory, storage) = (cluster.spec.size.memory(), cluster.spec.storage);
+    let no = |name: &str, message| Some(FieldError::new(format!("parameters.{name}"), message));
+    if let Some(buffers) = amount(cluster, "shared_buffers").filter(|buffers| *buffers > memory) {
+        return no("shared_buffers", format!("shared_buffers = {buffers} does not fit into {memory} of memory. Set it lower or choose a larger size."));
+    }
+    if let Some(wal) = amount(cluster, "max_wal_size").filter(|wal| *wal >= storage) {
+        return no("max_wal_size", format!("max_wal_size = {wal} does not fit onto a volume of {storage}. Set it lower or grow the volume."));
+    }
+    if let (Some(least), Some(most)) = (amount(cluster, "min_wal_size"), amount(cluster, "max_wal_size"))
+        && least >= most
+    {
+        return no("min_wal_size", format!("min_wal_size = {least} is not below max_wal_size = {most}."));
+    }
+    None
 }
 
 /// The size that volumes were asked for.

@@ -6,7 +6,7 @@ use super::{
     build, check,
     crd::{Pod, Postgres},
     mark::{Mark, Written},
-    observe::{World, outstanding, release_name, unfinished},
+    observe::{World, outstanding, release_name, stuck, unfinished},
     patch::{patch, whole},
     platform::Platform,
     release::{Landed, before, landed, release},
@@ -15,7 +15,7 @@ use crate::engine::{
     EngineError, Verifiers,
     kube::{
         failure::{Failure, told},
-        object::{Object, Readable},
+        object::{OWNER, Object, Readable},
         place::Place,
     },
 };
@@ -62,20 +62,33 @@ pub async fn converge(place: &Place, platform: &Platform, cluster: &Cluster, ver
 /// Nothing has to be written: whether what is written has come about.
 fn reached(cluster: &Cluster, there: &Object<Postgres>, world: &World) -> Progress {
     match landed(&release(&there.body.status), Mark::read(&there.meta).written, Timestamp::now()) {
-        Landed::NotYet(reason) => Progress::Working(reason),
-        Landed::Failed(reason) => Progress::Blocked(reason),
+        // A release that hangs says for ten minutes that it is under way; its pods say why at once.
+        Landed::NotYet(reason) => Progress::Working(stuck(cluster, world).unwrap_or(reason)),
+        Landed::Failed(reason) => Progress::Blocked(match stuck(cluster, world) {
+            Some(stuck) => Reason::new(&reason.code, format!("{} {}", stuck.message, reason.message)),
+            None => reason,
+        }),
         Landed::Yes => outstanding(cluster, world).map_or(Progress::Settled, Progress::Working),
     }
 }
 
+/// The object bears marks of a portal, but no label that says of which cluster.
+pub const UNLABELED: &str = "OwnerUnknown";
+
 /// Why an object is not for us to touch.
 pub fn not_ours(cluster: &Cluster, there: &Object<Postgres>) -> Option<Reason> {
+    let (name, namespace) = (&there.meta.name, &there.meta.namespace);
     let words = match there.meta.owner() {
         Some(owner) if owner == cluster.id => return None,
         Some(_) => "belongs to another cluster of a portal",
+        None if Mark::read(&there.meta) != Mark::default() => {
+            let put = format!("kubectl label {}.{} {name} -n {namespace} {OWNER}={}", Postgres::KIND.plural, Postgres::KIND.group, cluster.id);
+            let words =
+                format!("The Postgres object {name} in {namespace} has lost the label that says whose it is. It is left alone until that is put back: {put}");
+            return Some(Reason::new(UNLABELED, words));
+        }
         None => "was not made by this portal",
     };
-    let (name, namespace) = (&there.meta.name, &there.meta.namespace);
     let help = "It is left alone. Delete this cluster and choose another name";
     Some(Reason::new("NameTaken", format!("The Postgres object {name} in {namespace} {words}. {help}.")))
 }

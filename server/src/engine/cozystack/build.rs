@@ -21,14 +21,14 @@ use crate::{
         Verifiers,
         kube::{
             object::{OWNER, Object, Readable},
-            yaml,
+            parameters, yaml,
         },
     },
     secret::Verifier,
 };
-use domain::{Cluster, RoleName, database::Database, quorum::Quorum, status::Reason};
+use domain::{Cluster, RoleName, database::Database, name::ExtensionName, quorum::Quorum, status::Reason};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A verifier that fits no password: nobody can find something whose hash is all zeros.
 pub const LOCKED: &str =
@@ -97,7 +97,7 @@ fn shape(cluster: &Cluster, chart: &Chart, there: Option<&Object<Postgres>>) -> 
         "size": wish.storage.to_string(),
         "storageClass": wish.storage_class,
         "external": wish.external,
-        "postgresql": {"parameters": parameters(cluster, there)},
+        "postgresql": {"parameters": parameters(cluster, chart, there)},
         "quorum": {"minSyncReplicas": quorum.min, "maxSyncReplicas": quorum.max},
     });
     let mut spec = match spec {
@@ -110,14 +110,15 @@ fn shape(cluster: &Cluster, chart: &Chart, there: Option<&Object<Postgres>>) -> 
     spec
 }
 
-/// `max_connections` is always said: the API shows its default when nobody says it, and then taking it away would never end.
-fn parameters(cluster: &Cluster, there: Option<&Object<Postgres>>) -> Map<String, Value> {
-    let wished = &cluster.spec.parameters.0;
+/// `max_connections` is always said: the API shows its default when nobody says it, and then taking it away would never end. So is what follows from the
+/// size: PostgreSQL's own 128 MB of shared buffers are all the memory that the smallest instance has.
+fn parameters(cluster: &Cluster, chart: &Chart, there: Option<&Object<Postgres>>) -> Map<String, Value> {
+    let wished = if chart.takes_parameters() { parameters::parameters(&cluster.spec) } else { BTreeMap::new() };
     let now = there.and_then(|there| there.body.map("postgresql")).and_then(|postgresql| postgresql.get("parameters")).and_then(Value::as_object);
-    let gone = now.into_iter().flat_map(Map::keys).filter(|name| !wished.contains_key(*name)).map(|name| (name.clone(), Value::Null));
+    let gone = now.into_iter().flat_map(Map::keys).filter(|name| !wished.contains_key(name.as_str())).map(|name| (name.clone(), Value::Null));
     let mut all: Map<_, _> = gone.collect();
     all.insert("max_connections".into(), cluster.spec.max_connections().to_string().into());
-    all.extend(wished.iter().map(|(name, value)| (name.clone(), value.clone().into())));
+    all.extend(wished.into_iter().map(|(name, value)| (name.to_owned(), value.into())));
     all
 }
 
@@ -133,7 +134,10 @@ fn is_wished(cluster: &Cluster, name: &str) -> bool {
 fn database(wish: &Database) -> Value {
     let admin: BTreeSet<&str> = wish.roles.admin.iter().chain(&wish.owner).map(RoleName::as_str).collect();
     let readonly: Vec<&str> = wish.roles.readonly.iter().map(RoleName::as_str).filter(|name| !admin.contains(name)).collect();
-    let extensions: Vec<String> = wish.extensions.iter().map(|name| quoted(name.as_str())).collect();
+    // The script makes them one after the other, in this order, and none along with another.
+    let needs = wish.extensions.iter().filter(|name| name.as_str() == "earthdistance").map(|_| "cube");
+    let extensions: BTreeSet<&str> = wish.extensions.iter().map(ExtensionName::as_str).chain(needs).collect();
+    let extensions: Vec<String> = extensions.into_iter().map(quoted).collect();
     json!({"roles": {"admin": admin, "readonly": readonly}, "extensions": extensions})
 }
 

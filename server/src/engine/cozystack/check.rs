@@ -4,7 +4,7 @@
 use super::{chart::Chart, crd::Postgres, mark::Mark};
 use crate::engine::kube::object::Object;
 use domain::{
-    Cluster,
+    Cluster, FieldError, Spec,
     name::{DatabaseName, ExtensionName, RoleName},
     parameter,
     quantity::Bytes,
@@ -44,13 +44,26 @@ pub fn refusal(cluster: &Cluster, chart: &Chart, classes: &[String], there: Opti
             format!("The storage class {} does not exist here; there are: {}.", spec.storage_class, classes.join(", ")),
         ));
     }
-    spec.users
-        .keys()
-        .find_map(user)
-        .or_else(|| spec.databases.iter().find_map(|(name, wish)| database(name).or_else(|| wish.extensions.iter().find_map(extension))))
-        .or_else(|| parameters(cluster, chart))
-        .or_else(|| script(cluster, there))
-        .or_else(|| grown(cluster, there?))
+    let (_, reason) = inside(cluster, chart).into_iter().next().unzip();
+    reason.or_else(|| script(cluster, there)).or_else(|| grown(cluster, there?))
+}
+
+/// What of a wish is known to fail whatever is there, each at its field: for whoever wishes, before it is saved. What the offer excludes is left to that.
+pub fn early(cluster: &Cluster, chart: &Chart) -> Vec<FieldError> {
+    let long = script(cluster, None).map(|reason| ("databases".to_owned(), reason));
+    inside(cluster, chart).into_iter().chain(long).map(|(field, reason)| FieldError::new(field, reason.message)).collect()
+}
+
+/// Users, databases, extensions and parameters that cannot be had, each with its field.
+fn inside(cluster: &Cluster, chart: &Chart) -> Vec<(String, Reason)> {
+    let spec = &cluster.spec;
+    let users = spec.users.keys().filter_map(|name| Some((format!("users.{name}"), user(name)?)));
+    let databases = spec.databases.keys().filter_map(|name| Some((format!("databases.{name}"), database(name)?)));
+    let extensions = spec.databases.iter().flat_map(|(name, wish)| {
+        let at = format!("databases.{name}.extensions");
+        wish.extensions.iter().filter_map(move |wanted| Some((at.clone(), extension(wanted, spec)?)))
+    });
+    users.chain(databases).chain(extensions).chain(parameters(cluster, chart)).collect()
 }
 
 fn user(name: &RoleName) -> Option<Reason> {
@@ -75,24 +88,26 @@ fn database(name: &DatabaseName) -> Option<Reason> {
     })
 }
 
-/// What needs a library that the chart does not load. Quotes are added where a name needs them, so every other name will do.
-fn extension(name: &ExtensionName) -> Option<Reason> {
-    let preloaded = ["pg_cron", "timescaledb", "citus"];
+/// What needs a library that is not loaded. Quotes are added where a name needs them, so every other name will do.
+fn extension(name: &ExtensionName, spec: &Spec) -> Option<Reason> {
     let text = name.as_str();
-    preloaded
-        .contains(&text)
-        .then(|| Reason::new("ExtensionNotPossible", format!("{name} needs a library that is loaded at start, which Cozystack does not allow.")))
+    if ["pg_cron", "timescaledb", "citus"].contains(&text) {
+        return Some(Reason::new("ExtensionNotPossible", format!("{name} needs a library that is loaded at start, which Cozystack does not allow.")));
+    }
+    // The operator loads its library as soon as one of its parameters is set; without the library, making the extension fails.
+    let audits = text == "pgaudit" && !spec.parameters.0.keys().any(|parameter| parameter.starts_with("pgaudit."));
+    audits.then(|| Reason::new("ExtensionNotPossible", "pgaudit works once one of its parameters is set, as in pgaudit.log = ddl. Set that first."))
 }
 
-fn parameters(cluster: &Cluster, chart: &Chart) -> Option<Reason> {
+fn parameters(cluster: &Cluster, chart: &Chart) -> Option<(String, Reason)> {
     let spec = &cluster.spec;
-    let refused = |name: &str, why: String| Some(Reason::new("ParameterNotPossible", format!("{name}: {why}")));
+    let refused = |name: &str, why: String| Some((format!("parameters.{name}"), Reason::new("ParameterNotPossible", format!("{name}: {why}"))));
     for (name, value) in &spec.parameters.0 {
         if !chart.takes_parameters() && name != "max_connections" {
             return refused(name, "this platform's chart drops every parameter but max_connections without a word. Remove it.".into());
         }
         if let Some(why) = parameter::refusal(name, value) {
-            return Some(Reason::new("ParameterNotPossible", why));
+            return Some((format!("parameters.{name}"), Reason::new("ParameterNotPossible", why)));
         }
     }
     let get = |name: &str, unit: u64| spec.parameters.0.get(name).and_then(|value| amount(value, unit));

@@ -108,6 +108,9 @@ pub struct ContainerStatus {
     /// Which.
     #[serde(default)]
     pub name: String,
+    /// What it runs.
+    #[serde(default)]
+    pub image: String,
     /// What it is doing.
     #[serde(default)]
     pub state: ContainerState,

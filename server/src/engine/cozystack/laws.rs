@@ -189,6 +189,21 @@ fn an_object_carries_the_owner_and_what_the_portal_put_there() {
 }
 
 #[test]
+fn an_extension_brings_along_what_it_needs() {
+    let mut cluster = cluster(&[], &[("shop", vec![])], (1, 10, false, None));
+    cluster.spec.databases.values_mut().for_each(|database| database.extensions = ["earthdistance".parse().expect("a name")].into());
+    assert_eq!(created(&cluster)["spec"]["databases"]["shop"]["extensions"], json!(["cube", "earthdistance"]));
+}
+
+#[test]
+fn memory_is_shared_out_by_the_size() {
+    let mut cluster = cluster(&[], &[], (1, 10, false, Some("7MB")));
+    cluster.spec.size = domain::size::Size { preset: domain::size::Preset::Nano, ..cluster.spec.size };
+    let parameters = &created(&cluster)["spec"]["postgresql"]["parameters"];
+    assert_eq!((&parameters["shared_buffers"], &parameters["work_mem"]), (&json!("32MB"), &json!("7MB")));
+}
+
+#[test]
 fn people_see_no_passwords() {
     let cluster = cluster(&[("alice", 1)], &[("shop", vec!["alice"])], (1, 10, true, None));
     let yaml = build::yaml(&cluster, "tenant-a", &Chart::assumed());
@@ -218,6 +233,12 @@ fn what_would_fail_late_is_said_before() {
         })
     };
     let parameter = |name: &str, value: &str| refused(&|cluster| drop(cluster.spec.parameters.0.insert(name.into(), value.into())));
+    let extension = |name: &str| {
+        let name = name.parse().expect("a name");
+        refused(&move |cluster| {
+            cluster.spec.databases.values_mut().for_each(|database| drop(database.extensions.insert(std::clone::Clone::clone(&name))));
+        })
+    };
     let all = [
         refused(&|_| {}),
         refused(&|cluster| cluster.spec.power = domain::spec::Power::Off),
@@ -228,6 +249,9 @@ fn what_would_fail_late_is_said_before() {
         user("Eve"),
         database(&"d".repeat(54)),
         database(&"d".repeat(55)),
+        extension("earthdistance"),
+        extension("timescaledb"),
+        extension("pgaudit"),
         parameter("shared_buffers", "300MB"),
         parameter("shared_buffers", "16384"),
         parameter("max_wal_size", "10GB"),

@@ -75,7 +75,9 @@ fn inside(cluster: &Cluster, world: &World, now: Timestamp) -> Seen<Inside> {
         (name.clone(), if made { Item::Active { password_version: 0 } } else { Item::New })
     });
     let (foreign_users, foreign_databases) = check::foreign(cluster, object);
-    Seen::Known(Inside { users: users.collect(), databases: databases.collect(), foreign_users, foreign_databases, ..Inside::default() })
+    let unseen = "They are handed over. Whether PostgreSQL takes their values, and whether one that waits for a restart is in effect, cannot be seen here.";
+    let (users, databases, unseen_parameters) = (users.collect(), databases.collect(), (!cluster.spec.parameters.0.is_empty()).then(|| unseen.into()));
+    Seen::Known(Inside { users, databases, foreign_users, foreign_databases, unseen_parameters, ..Inside::default() })
 }
 
 fn instances(cluster: &Cluster, world: &World) -> Vec<InstanceStatus> {
@@ -151,9 +153,13 @@ fn trouble(pod: &Object<Pod>) -> Option<String> {
         return Some(format!("There is no room for its pod: {}.", unplaced.message.trim_end_matches('.')));
     }
     let containers = status.init_container_statuses.iter().chain(&status.container_statuses);
-    let waiting = containers
-        .filter_map(|container| container.state.waiting.as_ref())
-        .find(|waiting| !["", "PodInitializing", "ContainerCreating"].contains(&waiting.reason.as_str()))?;
+    let (container, waiting) = containers
+        .filter_map(|container| Some((container, container.state.waiting.as_ref()?)))
+        .find(|(_, waiting)| !["", "PodInitializing", "ContainerCreating"].contains(&waiting.reason.as_str()))?;
+    // These two take turns for as long as it lasts.
+    if ["ErrImagePull", "ImagePullBackOff"].contains(&waiting.reason.as_str()) {
+        return Some(format!("The image {} cannot be had.", container.image));
+    }
     let message = waiting.message.trim_end_matches('.');
     Some(if message.is_empty() { format!("{}.", waiting.reason) } else { format!("{}: {message}.", waiting.reason) })
 }
@@ -191,6 +197,18 @@ pub fn outstanding(cluster: &Cluster, world: &World) -> Option<Reason> {
     small.map(|workload| Reason::new("Growing", format!("The volume {} is growing to {}.", workload.meta.name.trim_start_matches("pvc-"), wish.storage)))
 }
 
+/// What holds a release up, as far as pods tell; none: nothing that a tenant could see.
+pub fn stuck(cluster: &Cluster, world: &World) -> Option<Reason> {
+    let instance = instances(cluster, world).into_iter().find_map(|instance| match instance.state {
+        InstanceState::Failed(why) => Some(Reason::new("InstanceNotReady", format!("{}: {why}", instance.name))),
+        _ => None,
+    });
+    instance.or_else(|| {
+        let why = world.jobs.iter().find_map(trouble)?;
+        Some(Reason::new("InitJobFailed", format!("The platform's job that makes users and databases does not get on. {why}")))
+    })
+}
+
 /// Whether a pod has the limits of the wish; what is not said is not known, and not held against it.
 fn fits(cluster: &Cluster, pod: &Object<Pod>) -> bool {
     let limits = pod.body.spec.containers.iter().find(|container| container.name == "postgres").map(|container| &container.resources.limits);
@@ -202,4 +220,37 @@ fn fits(cluster: &Cluster, pod: &Object<Pod>) -> bool {
 fn volume(workload: &Object<Workload>) -> Option<Bytes> {
     let (_, size) = workload.body.status.resources.iter().find(|(name, _)| name.ends_with("/requests.storage"))?;
     size.as_str()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{ClusterId, PlaceName, ProjectId, Spec, Uuid, version::Major};
+    use serde_json::{Value, json};
+
+    fn pod(labels: &Value, status: &Value) -> Object<Pod> {
+        let whole = json!({"metadata": {"name": "p", "labels": labels}, "status": status});
+        Object::read(serde_json::from_value(whole).expect("an object")).expect("a pod")
+    }
+
+    #[test]
+    fn what_holds_a_release_up_is_said_long_before_it_is_given_up() {
+        let name: domain::ClusterName = "orders".parse().expect("a name");
+        let spec = Spec::new(&name, Major::V18);
+        let cluster = Cluster::create(ClusterId(Uuid::nil()), ProjectId::DEFAULT, PlaceName::local(), name, spec, Timestamp::UNIX_EPOCH).expect("a wish");
+        let object = Object::read(serde_json::from_value(json!({"metadata": {"name": "orders"}})).expect("an object")).expect("a Postgres");
+        let first = json!({"cnpg.io/instanceName": "postgres-orders-1", "cnpg.io/jobRole": "initdb"});
+        let waits =
+            |reason: &str| json!({"phase": "Pending", "containerStatuses": [{"name": "initdb", "image": "pg:18", "state": {"waiting": {"reason": reason}}}]});
+        let world = |status: &Value| World { object: Some(object.clone()), pods: vec![pod(&first, status)], ..World::default() };
+        let said = |world: &World| stuck(&cluster, world).map(|reason| reason.message);
+        assert_eq!(said(&world(&waits("PodInitializing"))), None);
+        let why = said(&world(&waits("ErrImagePull")));
+        assert_eq!(why.as_deref(), Some("postgres-orders-1: The image pg:18 cannot be had."));
+        assert_eq!(said(&world(&waits("ImagePullBackOff"))), why, "these two take turns");
+        let full = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available."}]});
+        assert_eq!(said(&world(&full)).as_deref(), Some("postgres-orders-1: There is no room for its pod: 0/1 nodes are available."));
+        let job = World { jobs: vec![pod(&json!({}), &json!({"phase": "Failed"}))], ..world(&waits("")) };
+        assert_eq!(said(&job).as_deref(), Some("The platform's job that makes users and databases does not get on. Its pod p failed."));
+    }
 }

@@ -2,7 +2,7 @@
 //! for the right one; and it counts as done only when nothing is to be seen any more.
 
 use super::{
-    apply::{create_object, left_behind, not_ours},
+    apply::{UNLABELED, create_object, left_behind, not_ours},
     build,
     crd::Postgres,
     mark::Mark,
@@ -28,9 +28,12 @@ const WRITE: Duration = Duration::from_secs(12);
 pub async fn remove(place: &Place, platform: &Platform, cluster: &Cluster, world: &World) -> Result<Progress, EngineError> {
     let namespace = place.namespace(cluster);
     let Some(there) = &world.object else { return gone(place, platform, cluster, &namespace, world).await };
-    // Another one's: of ours, nothing is left.
-    if not_ours(cluster, there).is_some() {
-        return Ok(Progress::Settled);
+    match not_ours(cluster, there) {
+        // Most likely ours, and then forgetting it would leave it running without anybody who knows of it.
+        Some(reason) if reason.code == UNLABELED => return Ok(Progress::Blocked(reason)),
+        // Another one's: of ours, nothing is left.
+        Some(_) => return Ok(Progress::Settled),
+        None => {}
     }
     if there.meta.deleting.is_some() {
         return Ok(Progress::Working(Reason::new("Deleting", "Cozystack takes it away.")));

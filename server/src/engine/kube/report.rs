@@ -75,6 +75,7 @@ pub(super) fn nothing() -> Offer {
         switchover: false,
         pause: false,
         restart: false,
+        rights_at_once: false,
         durable: unknown(),
         external: unknown(),
         limits: unknown(),

@@ -130,6 +130,7 @@ fn schemas() -> Value {
                     "switchover": { "type": "boolean" },
                     "pause": { "type": "boolean" },
                     "restart": { "type": "boolean" },
+                    "rights_at_once": { "type": "boolean", "description": "Whether what a user makes is open to the other users of its database before the cluster's next change." },
                     "external": { "type": "boolean" },
                     "facts": { "type": "object", "additionalProperties": text() },
                     "findings": { "type": "array", "items": closed(json!({ "serious": { "type": "boolean" }, "message": text(), "remedy": text() })) },
