@@ -1,7 +1,6 @@
 //! A place where clusters can be created, and what is known about it.
 
-use crate::{name::PlaceName, offer::Offer};
-use jiff::Timestamp;
+use crate::{Timestamp, name::PlaceName, offer::Offer};
 use serde::{Deserialize, Serialize};
 
 /// A place as people see it.
