@@ -1,5 +1,5 @@
 // The main job on Kubernetes: the same pages over a real operator. Needs HOWDAH_TEST_KUBECONFIG (an administrator's, with CloudNativePG installed) and
-// kubectl (HOWDAH_KUBECTL says where else than on the PATH).
+// kubectl (HOWDAH_KUBECTL says where else than on the PATH, and what else it needs to be told).
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -11,7 +11,9 @@ import { expect, live, mark, sameDocument, signIn, test as base } from '../suppo
 
 const KUBECONFIG = process.env.HOWDAH_TEST_KUBECONFIG;
 const KUBECTL = (process.env.HOWDAH_KUBECTL ?? 'kubectl').split(' ');
-const NAMESPACE = 'howdah-browser-default';
+/** One for each project, made by the portal; or one that is there, where the portal may not make any. */
+const TEMPLATE = process.env.HOWDAH_TEST_NAMESPACE ?? 'howdah-browser-{project}';
+const NAMESPACE = TEMPLATE.replace('{project}', 'default');
 const SLOW = { timeout: 240_000 };
 
 base.skip(!KUBECONFIG, 'HOWDAH_TEST_KUBECONFIG names no Kubernetes cluster');
@@ -20,7 +22,7 @@ const test = base.extend<object, { portal: Portal }>({
   portal: [
     async ({}, use) => {
       const folder = await mkdtemp('/tmp/howdah-kubernetes-');
-      await writeFile(`${folder}/howdah.toml`, `[[place]]\nname = "there"\nkubeconfig = "${KUBECONFIG}"\nnamespace = "howdah-browser-{project}"\nengine = "cnpg"\n`);
+      await writeFile(`${folder}/howdah.toml`, `[[place]]\nname = "there"\nkubeconfig = "${KUBECONFIG}"\nnamespace = "${TEMPLATE}"\nengine = "cnpg"\n`);
       const portal = await Portal.start(['--local', 'off', '--config', `${folder}/howdah.toml`]);
       await use(portal);
       await portal.stop();
@@ -92,6 +94,21 @@ test('a cluster lives and ends on Kubernetes', async ({ page, portal }) => {
     await expect(health).toHaveText('Healthy', SLOW);
   });
 
+  await test.step('a field that somebody else changes is told with who it was, and taken over when asked', async () => {
+    const patch = (change: unknown) =>
+      kubectl('--namespace', NAMESPACE, 'patch', 'clusters.postgresql.cnpg.io', 'browser', '--type=merge', '--field-manager=somebody', '--patch', JSON.stringify(change));
+    await patch({ spec: { logLevel: 'debug' } });
+    await patch({ spec: { instances: 3 } });
+    await expect(page.getByRole('main')).toContainText(/Waits for you.*somebody/, SLOW);
+    await page.getByRole('link', { name: 'Take over these fields' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Take over' }).click();
+    await expect(page.getByRole('dialog')).toHaveCount(0);
+    await expect(page.locator('.topo .reps > li')).toHaveCount(1, SLOW);
+    await expect(health).toHaveText('Healthy', SLOW);
+    const kept = JSON.parse(await kubectl('--namespace', NAMESPACE, 'get', 'clusters.postgresql.cnpg.io', 'browser', '--output', 'json'));
+    expect(kept.spec).toMatchObject({ instances: 2, logLevel: 'debug' });
+  });
+
   await test.step('a parameter that is reloaded, and one that restarts', async () => {
     const started = async () => (await pods()).map(({ name, since }) => `${name} ${since}`);
     const before = await started();
@@ -152,7 +169,7 @@ test('a cluster lives and ends on Kubernetes', async ({ page, portal }) => {
 
 async function kubectl(...args: string[]): Promise<string> {
   const [program = 'kubectl', ...first] = KUBECTL;
-  return (await promisify(execFile)(program, [...first, ...args], { env: { ...process.env, KUBECONFIG } })).stdout;
+  return (await promisify(execFile)(program, [...first, ...args], { env: { KUBECONFIG, ...process.env } })).stdout;
 }
 
 async function pods(): Promise<{ name: string; since: string }[]> {
@@ -167,7 +184,7 @@ async function through(shown: string, who: Credentials, statement: string): Prom
   const port = await free();
   const [program = 'kubectl', ...first] = KUBECTL;
   const args = [...first, ...shown.replace(/^kubectl /, '').replace('5432:5432', `${port}:5432`).split(' ')];
-  const tunnel = spawn(program, args, { env: { ...process.env, KUBECONFIG }, stdio: ['ignore', 'pipe', 'ignore'] });
+  const tunnel = spawn(program, args, { env: { KUBECONFIG, ...process.env }, stdio: ['ignore', 'pipe', 'ignore'] });
   try {
     await new Promise((done) => tunnel.stdout.once('data', done));
     return await psql({ endpoint: async () => ({ host: '127.0.0.1', port }) }, 'browser', who, statement);
