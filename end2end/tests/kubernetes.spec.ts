@@ -25,7 +25,11 @@ const test = base.extend<object, { portal: Portal }>({
       await writeFile(`${folder}/howdah.toml`, `[[place]]\nname = "there"\nkubeconfig = "${KUBECONFIG}"\nnamespace = "${TEMPLATE}"\nengine = "cnpg"\n`);
       const portal = await Portal.start(['--local', 'off', '--config', `${folder}/howdah.toml`]);
       await use(portal);
+      // REST tells nothing any more of a cluster that is on its way out; the portal has to live until it is gone.
+      await portal.deleteClusters();
+      const clean = await eventually(async () => (await left()).length === 0, 120_000);
       await portal.stop();
+      expect(clean, (await left()).join(' ')).toBe(true);
       await rm(folder, { recursive: true });
     },
     { scope: 'worker', timeout: 300_000 },
@@ -136,8 +140,6 @@ test('a cluster lives and ends on Kubernetes', async ({ page, portal }) => {
     await page.getByRole('button', { name: 'Delete cluster' }).click();
     await expect(page).toHaveURL(/\/clusters$/);
     await portal.gone('browser');
-    const kinds = 'clusters.postgresql.cnpg.io,databases.postgresql.cnpg.io,pods,services,secrets,persistentvolumeclaims,jobs';
-    const left = async () => (await kubectl('--namespace', NAMESPACE, 'get', kinds, '--output', 'name')).split('\n').filter(Boolean);
     expect(await eventually(async () => (await left()).length === 0, 60_000), (await left()).join(' ')).toBe(true);
   });
 
@@ -170,6 +172,12 @@ test('a cluster lives and ends on Kubernetes', async ({ page, portal }) => {
 async function kubectl(...args: string[]): Promise<string> {
   const [program = 'kubectl', ...first] = KUBECTL;
   return (await promisify(execFile)(program, [...first, ...args], { env: { KUBECONFIG, ...process.env } })).stdout;
+}
+
+/** What there is in the namespace that could be of a cluster. */
+async function left(): Promise<string[]> {
+  const kinds = 'clusters.postgresql.cnpg.io,databases.postgresql.cnpg.io,pods,services,secrets,persistentvolumeclaims,jobs';
+  return (await kubectl('--namespace', NAMESPACE, 'get', kinds, '--output', 'name')).split('\n').filter(Boolean);
 }
 
 async function pods(): Promise<{ name: string; since: string }[]> {
