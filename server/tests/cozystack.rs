@@ -80,7 +80,7 @@ async fn what_others_do_to_the_object_is_undone_or_left_and_told() {
 
     // Ours is put back, theirs stays.
     let edit = json!({"spec": {
-        "replicas": 2, "postgresql": {"parameters": {"work_mem": "1MB"}},
+        "replicas": 2, "postgresql": {"parameters": {"work_mem": "3MB", "jit": "off"}},
         "users": {"alice": {"password": "in-clear-text"}, "carol": {"replication": false}},
         "databases": {"shop": {"roles": {"admin": []}}, "theirs": {"roles": {}}},
     }});
@@ -88,7 +88,8 @@ async fn what_others_do_to_the_object_is_undone_or_left_and_told() {
     eprintln!("told after {} ms", told.as_millis());
     world.settles().await;
     let spec = world.spec().await;
-    assert_eq!((&spec["replicas"], spec["postgresql"]["parameters"].get("work_mem")), (&json!(1), None), "{spec}");
+    let parameters = &spec["postgresql"]["parameters"];
+    assert_eq!((&spec["replicas"], &parameters["work_mem"], parameters.get("jit")), (&json!(1), &json!("1MB"), None), "{spec}");
     assert!(spec["databases"].get("theirs").is_some() && spec["users"].get("carol").is_some(), "{spec}");
     world.sql("alice", "alice's secret", "create table t ()").await.unwrap();
     let Seen::Known(inside) = world.seen().await.inside else { panic!("not seen") };

@@ -15,6 +15,7 @@ use futures::{
     stream::{BoxStream, StreamExt},
 };
 use platform::Known;
+use remove::Gone;
 use sqlx::postgres::PgConnectOptions;
 use std::{
     sync::{Arc, PoisonError, RwLock},
@@ -50,12 +51,13 @@ pub struct Cozystack {
     place: Arc<Place>,
     known: Arc<RwLock<Known>>,
     nudger: Arc<Nudger>,
+    gone: Gone,
 }
 
 impl Cozystack {
     /// Works at that place until it is closed.
     pub fn open(place: Arc<Place>) -> Arc<Self> {
-        let engine = Arc::new(Self { place, known: Arc::new(RwLock::new(Known::nothing())), nudger: Arc::default() });
+        let engine = Arc::new(Self { place, known: Arc::new(RwLock::new(Known::nothing())), nudger: Arc::default(), gone: Gone::default() });
         let (place, known) = (engine.place.clone(), engine.known.clone());
         tokio::spawn(async move {
             let stop = place.target().stop.clone();
@@ -100,7 +102,7 @@ impl Engine for Cozystack {
 
     async fn remove(&self, cluster: &Cluster) -> Result<Progress, EngineError> {
         let world = apply::look(&self.place, cluster).await?;
-        let progress = remove::remove(&self.place, &self.known().platform, cluster, &world).await?;
+        let progress = remove::remove(&self.place, &self.known().platform, cluster, &world, &self.gone).await?;
         match progress {
             Progress::Settled => self.nudger.forget(&self.place.namespace(cluster), cluster),
             Progress::Moved(_) | Progress::Working(_) | Progress::Blocked(_) => self.nudger.follow(&self.place, &self.place.namespace(cluster), cluster),

@@ -101,25 +101,25 @@ fn extension(name: &ExtensionName, spec: &Spec) -> Option<Reason> {
 
 fn parameters(cluster: &Cluster, chart: &Chart) -> Option<(String, Reason)> {
     let spec = &cluster.spec;
-    let refused = |name: &str, why: String| Some((format!("parameters.{name}"), Reason::new("ParameterNotPossible", format!("{name}: {why}"))));
+    let refused = |name: &str, why: String| Some((format!("parameters.{name}"), Reason::new("ParameterNotPossible", why)));
     for (name, value) in &spec.parameters.0 {
         if !chart.takes_parameters() && name != "max_connections" {
-            return refused(name, "this platform's chart drops every parameter but max_connections without a word. Remove it.".into());
+            return refused(name, format!("This platform's chart drops every parameter but max_connections without a word. Remove {name}."));
         }
         if let Some(why) = parameter::refusal(name, value) {
-            return Some((format!("parameters.{name}"), Reason::new("ParameterNotPossible", why)));
+            return refused(name, why);
         }
     }
     let get = |name: &str, unit: u64| spec.parameters.0.get(name).and_then(|value| amount(value, unit));
     if let Some(buffers) = get("shared_buffers", 8 << 10)
         && buffers > spec.size.memory().get()
     {
-        return refused("shared_buffers", format!("the operator refuses more than the memory of an instance ({}).", spec.size.memory()));
+        return refused("shared_buffers", format!("The operator refuses shared_buffers of more than the memory of an instance ({}).", spec.size.memory()));
     }
     let (least, most) = (get("min_wal_size", 1 << 20).unwrap_or(80 << 20), get("max_wal_size", 1 << 20).unwrap_or(1 << 30));
     let said = ["min_wal_size", "max_wal_size"].iter().any(|name| spec.parameters.0.contains_key(*name));
     if said && (least >= most || most >= spec.storage.get()) {
-        return refused("max_wal_size", format!("it must be above min_wal_size and below the size of the volume ({}).", spec.storage));
+        return refused("max_wal_size", format!("max_wal_size must be above min_wal_size and below the size of the volume ({}).", spec.storage));
     }
     None
 }

@@ -191,7 +191,8 @@ pub fn outstanding(cluster: &Cluster, world: &World) -> Option<Reason> {
         return Some(Reason::new("Resizing", format!("{} runs with its former size and is restarted.", old.meta.name)));
     }
     if let Some(waiting) = instances(cluster, world).iter().find(|instance| instance.state != InstanceState::Ready) {
-        return Some(Reason::new("Starting", format!("{} is not ready yet.", waiting.name)));
+        let starting = || Reason::new("Starting", format!("{} is not ready yet.{}", waiting.name, doubt(cluster)));
+        return Some(stuck(cluster, world).unwrap_or_else(starting));
     }
     let small = world.workloads.iter().find(|workload| volume(workload).is_some_and(|size| size < wish.storage));
     small.map(|workload| Reason::new("Growing", format!("The volume {} is growing to {}.", workload.meta.name.trim_start_matches("pvc-"), wish.storage)))
@@ -200,13 +201,18 @@ pub fn outstanding(cluster: &Cluster, world: &World) -> Option<Reason> {
 /// What holds a release up, as far as pods tell; none: nothing that a tenant could see.
 pub fn stuck(cluster: &Cluster, world: &World) -> Option<Reason> {
     let instance = instances(cluster, world).into_iter().find_map(|instance| match instance.state {
-        InstanceState::Failed(why) => Some(Reason::new("InstanceNotReady", format!("{}: {why}", instance.name))),
+        InstanceState::Failed(why) => Some(format!("{}: {why}", instance.name)),
         _ => None,
     });
-    instance.or_else(|| {
+    instance.map(|why| Reason::new("InstanceNotReady", why + doubt(cluster))).or_else(|| {
         let why = world.jobs.iter().find_map(trouble)?;
         Some(Reason::new("InitJobFailed", format!("The platform's job that makes users and databases does not get on. {why}")))
     })
+}
+
+/// Logs are not for tenants to read, and this is what is in them most often.
+fn doubt(cluster: &Cluster) -> &'static str {
+    if cluster.spec.parameters.0.is_empty() { "" } else { " If that lasts, look at the parameters: PostgreSQL does not start with a value that it refuses." }
 }
 
 /// Whether a pod has the limits of the wish; what is not said is not known, and not held against it.
@@ -251,6 +257,9 @@ mod tests {
         let full = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available."}]});
         assert_eq!(said(&world(&full)).as_deref(), Some("postgres-orders-1: There is no room for its pod: 0/1 nodes are available."));
         let job = World { jobs: vec![pod(&json!({}), &json!({"phase": "Failed"}))], ..world(&waits("")) };
+        let mut doubtful = cluster.clone();
+        doubtful.spec.parameters.0.insert("work_mem".into(), "much".into());
+        assert!(stuck(&doubtful, &world(&full)).is_some_and(|reason| reason.message.contains("look at the parameters")));
         assert_eq!(said(&job).as_deref(), Some("The platform's job that makes users and databases does not get on. Its pod p failed."));
     }
 }

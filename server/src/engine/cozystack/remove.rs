@@ -18,16 +18,35 @@ use crate::engine::{
         place::Place,
     },
 };
-use domain::{Cluster, Timestamp, observed::Progress, status::Reason};
+use domain::{Cluster, ClusterId, Timestamp, observed::Progress, status::Reason};
 use kube::api::DeleteParams;
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 const WRITE: Duration = Duration::from_secs(12);
 
+/// Since when objects are gone whose clusters are being deleted, as far as this process saw it.
+#[derive(Default)]
+pub struct Gone(Mutex<HashMap<ClusterId, Instant>>);
+
+impl Gone {
+    fn since(&self, id: ClusterId) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_insert_with(Instant::now).elapsed()
+    }
+
+    fn forget(&self, id: ClusterId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+}
+
 /// One pass.
-pub async fn remove(place: &Place, platform: &Platform, cluster: &Cluster, world: &World) -> Result<Progress, EngineError> {
+pub async fn remove(place: &Place, platform: &Platform, cluster: &Cluster, world: &World, gone_since: &Gone) -> Result<Progress, EngineError> {
     let namespace = place.namespace(cluster);
-    let Some(there) = &world.object else { return gone(place, platform, cluster, &namespace, world).await };
+    let Some(there) = &world.object else { return gone(place, platform, cluster, &namespace, world, gone_since).await };
+    gone_since.forget(cluster.id);
     match not_ours(cluster, there) {
         // Most likely ours, and then forgetting it would leave it running without anybody who knows of it.
         Some(reason) if reason.code == UNLABELED => return Ok(Progress::Blocked(reason)),
@@ -58,20 +77,22 @@ pub async fn remove(place: &Place, platform: &Platform, cluster: &Cluster, world
 
 /// The object is gone: whether everything else is. What stays is taken back by making the object again: the platform then adopts what is there, and a
 /// deletion at the right moment takes it along.
-async fn gone(place: &Place, platform: &Platform, cluster: &Cluster, namespace: &str, world: &World) -> Result<Progress, EngineError> {
-    let Some(left) = left_behind(&ours(cluster, world)) else { return Ok(Progress::Settled) };
+async fn gone(place: &Place, platform: &Platform, cluster: &Cluster, namespace: &str, world: &World, since: &Gone) -> Result<Progress, EngineError> {
+    let Some(left) = left_behind(&ours(cluster, world)) else {
+        since.forget(cluster.id);
+        return Ok(Progress::Settled);
+    };
     let going = world.pods.iter().any(|pod| pod.meta.deleting.is_some());
-    let now = Timestamp::now();
-    let asked = cluster.deleted_at.unwrap_or(now);
-    if going || now.as_second() - asked.as_second() < LOST {
+    if since.since(cluster.id) < LOST || going {
         return Ok(Progress::Working(Reason::new("Deleting", format!("Its object is gone; {left} is on its way out."))));
     }
     tracing::warn!(cluster.id = %cluster.id, place = place.name(), namespace, left, "the platform lost a cluster; its object is made again to delete it");
     create_object(place, namespace, cluster, build::shown(cluster, namespace, &platform.chart)).await
 }
 
-/// Seconds after which something that nobody takes away was lost.
-const LOST: i64 = 30;
+/// Time after which something that nobody takes away was lost. It happens to whoever deletes an object of which labels or annotations alone were changed in
+/// the last five minutes: that takes the finalizer off too, and the platform looks at such a change only in its next round.
+const LOST: Duration = Duration::from_secs(30);
 /// Seconds by which the clocks of portal and platform may differ.
 const CLOCKS: i64 = 60;
 
