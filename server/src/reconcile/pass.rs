@@ -23,7 +23,7 @@ use look::{look, within};
 use std::time::Duration;
 use tokio::{
     sync::watch,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval_at},
 };
 use tracing::{info, warn};
 
@@ -31,6 +31,8 @@ mod look;
 
 /// How often a step that takes long shows what it has come to.
 const GLANCE: Duration = Duration::from_secs(1);
+/// A step that is shorter shows nothing before it is done: looking and writing that down would only keep it up.
+const SHORT: Duration = Duration::from_millis(150);
 
 /// How a pass ended. The words are those of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +145,7 @@ impl Pass<'_> {
             }
         };
         tokio::pin!(call);
-        let mut glances = interval(GLANCE);
+        let mut glances = interval_at(Instant::now() + SHORT, GLANCE);
         glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut newer = false;
         // What waits for a person says so until it does not any more.

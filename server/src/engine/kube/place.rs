@@ -183,9 +183,19 @@ impl Place {
 
     /// As [`Place::get`], the whole object.
     pub async fn get_raw(&self, kind: &Kind, namespace: Option<&str>, name: &str) -> Result<Option<DynamicObject>, Failure> {
+        self.ask(kind, namespace, name, 2).await
+    }
+
+    /// As [`Place::get`], for whoever has another proof of absence: once is enough.
+    pub async fn confirm<T: Readable>(&self, namespace: Option<&str>, name: &str) -> Result<Option<Object<T>>, Failure> {
+        let object = self.ask(&T::KIND, namespace, name, 1).await?;
+        object.map(|object| Object::read(object).map_err(Failure::Retry)).transpose()
+    }
+
+    async fn ask(&self, kind: &Kind, namespace: Option<&str>, name: &str, times: u8) -> Result<Option<DynamicObject>, Failure> {
         let api = self.api(kind, namespace)?;
         let what = format!("reading {} {name}", kind.kind);
-        for _ in 0..2 {
+        for _ in 0..times {
             // The error itself is needed: `Option` as the client has it means any 404.
             let answer = self.call(&what, READ, async { Ok(api.get(name).await) }).await?;
             match answer {

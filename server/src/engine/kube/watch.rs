@@ -266,12 +266,14 @@ impl<T: Readable> Watches<T> {
         open.entry(scope.clone()).or_insert_with(|| Watch::start(self.place.clone(), scope)).clone()
     }
 
-    /// The object of that name. None is proven: the API server itself was asked.
+    /// The object of that name. None is proven: the API server itself was asked, twice or beside a watch that has it neither.
     pub async fn one(&self, namespace: &str, name: &str) -> Result<Option<Arc<Object<T>>>, Failure> {
         match self.at(namespace).kept(namespace, name) {
             Some(Some(object)) => Ok(Some(object)),
-            // Not there, or without our label, or not known yet.
-            Some(None) | None => Ok(self.place.get(Some(namespace), name).await?.map(Arc::new)),
+            // Not there, which is one proof, or without our label.
+            Some(None) => Ok(self.place.confirm(Some(namespace), name).await?.map(Arc::new)),
+            // Not known yet.
+            None => Ok(self.place.get(Some(namespace), name).await?.map(Arc::new)),
         }
     }
 
