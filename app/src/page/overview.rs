@@ -4,6 +4,7 @@ use crate::view::Drawn;
 use crate::{
     api::{ApiError, cluster::get_events, places::get_access},
     component::{
+        awaited,
         basic::{card, icon, menu, section_error},
         connect::connect,
         dialog_path,
@@ -37,9 +38,7 @@ pub fn Overview() -> impl IntoView {
     let access = Resource::new(move || id, move |id| async move { if apart { Some(get_access(id).await.unwrap_or_default()) } else { None } });
     view! {
         {top(header_actions(cluster))}
-        <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the events"</p> }>
-            {move || Suspend::new(async move { body(cluster, events.await, access.await) })}
-        </Suspense>
+        {awaited("Loading the events", move || async move { body(cluster, events.await, access.await) })}
     }
     .drawn()
 }

@@ -4,6 +4,7 @@ use crate::view::Drawn;
 use crate::{
     api::places::get_places,
     component::{
+        awaited,
         basic::{card, icon, kv, note, section_error},
         time::ago,
     },
@@ -24,14 +25,12 @@ pub fn Places() -> impl IntoView {
     use_live().retry_when_back(places);
     view! {
         {page_head("Places", (), view! { <p>"Where clusters can be created, and what can be had there."</p> }, ())}
-        <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the places"</p> }>
-            {move || Suspend::new(async move {
+        {awaited("Loading the places", move || async move {
                 match places.await {
                     Ok(all) => view! { <div class="grid" style="--min:22rem">{all.iter().map(brief).collect_view()}</div> }.drawn(),
                     Err(error) => section_error("The places", &error.0),
                 }
             })}
-        </Suspense>
     }
     .drawn()
 }
@@ -43,17 +42,12 @@ pub fn OnePlace() -> impl IntoView {
     let name = Memo::new(move |_| params.read().get("name").unwrap_or_default());
     let places = Resource::new(|| (), |()| get_places());
     use_live().retry_when_back(places);
-    view! {
-        <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the place"</p> }>
-            {move || Suspend::new(async move {
-                match places.await {
-                    Ok(all) => all.iter().find(|place| place.name.as_str() == name.get()).map_or_else(super::not_found, whole),
-                    Err(error) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The place", &error.0)} }.drawn(),
-                }
-            })}
-        </Suspense>
-    }
-    .drawn()
+    awaited("Loading the place", move || async move {
+        match places.await {
+            Ok(all) => all.iter().find(|place| place.name.as_str() == name.get()).map_or_else(super::not_found, whole),
+            Err(error) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The place", &error.0)} }.drawn(),
+        }
+    })
 }
 
 /// How a place is, in a word.
