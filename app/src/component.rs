@@ -1,5 +1,6 @@
 //! What pages are drawn from: takes props, never fetches.
 
+pub mod awaited;
 pub mod basic;
 pub mod choice;
 pub mod code;
@@ -13,6 +14,7 @@ pub mod steps;
 pub mod time;
 pub mod topology;
 
+pub use awaited::awaited;
 pub use basic::{card, empty, icon, kv, menu, note, refused, savebar, section_error, spinning, toast};
 pub use choice::{Choice, check, choice, seg, switch};
 pub use code::{code, copy};

@@ -107,6 +107,14 @@ async fn every_page_is_whole_without_script() {
 }
 
 #[tokio::test]
+async fn what_a_page_fetches_is_fetched_and_sent_once() {
+    let answer = site(sample::ready()).get(PAGES[0]).await;
+    let pending = answer.body.split_once("__PENDING_RESOURCES=[").and_then(|(_, rest)| rest.split_once(']')).map(|(all, _)| all);
+    // What the server knew, the cluster, its events and the way to it; number 2 and 5 are places that wait for them.
+    assert_eq!(pending, Some("0,1,3,4,"));
+}
+
+#[tokio::test]
 async fn an_unknown_lag_is_a_word_and_never_zero() {
     let with = site(sample::ready()).get(PAGES[0]).await;
     with.has("0.1 s").has("48 KiB behind").has("Lag unknown");

@@ -3,7 +3,7 @@
 use crate::view::Drawn;
 use crate::{
     api::cluster::{Sight, get_sight},
-    component::{cluster_pill, cores, empty, section_error},
+    component::{awaited, cluster_pill, cores, empty, section_error},
     frame::page_head,
     link::Link,
     live::use_live,
@@ -39,18 +39,13 @@ pub fn ClusterPages() -> impl IntoView {
     let name = Memo::new(move |_| params.read().get("name").unwrap_or_default());
     let fetched = Resource::new(move || name.get(), get_sight);
     use_live().retry_when_back(fetched);
-    view! {
-        <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the cluster"</p> }>
-            {move || Suspend::new(async move {
-                match fetched.await {
-                    Ok(sight) => below(sight),
-                    Err(error) if error.0 == Error::NotFound => not_found(),
-                    Err(error) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The cluster", &error.0)} }.drawn(),
-                }
-            })}
-        </Suspense>
-    }
-    .drawn()
+    awaited("Loading the cluster", move || async move {
+        match fetched.await {
+            Ok(sight) => below(sight),
+            Err(error) if error.0 == Error::NotFound => not_found(),
+            Err(error) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The cluster", &error.0)} }.drawn(),
+        }
+    })
 }
 
 fn below(sight: Sight) -> AnyView {

@@ -3,7 +3,7 @@
 use crate::view::Drawn;
 use crate::{
     api::clusters::list_clusters,
-    component::{cluster_status, cores, empty, icon, menu, note, refused, section_error},
+    component::{awaited, cluster_status, cores, empty, icon, menu, note, refused, section_error},
     frame::{link_button, may, page_head},
     link::Link,
     live::use_live,
@@ -25,17 +25,12 @@ use filter::{Filter, Kind};
 pub fn Clusters() -> impl IntoView {
     let fetched = Resource::new(|| (), |()| list_clusters());
     use_live().retry_when_back(fetched);
-    view! {
-        <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading clusters"</p> }>
-            {move || Suspend::new(async move {
-                match fetched.await {
-                    Ok(clusters) => listed(clusters),
-                    Err(error) => view! { {page_head("Clusters", (), (), ())}{section_error("The list of clusters", &error.0)} }.drawn(),
-                }
-            })}
-        </Suspense>
-    }
-    .drawn()
+    awaited("Loading clusters", move || async move {
+        match fetched.await {
+            Ok(clusters) => listed(clusters),
+            Err(error) => view! { {page_head("Clusters", (), (), ())}{section_error("The list of clusters", &error.0)} }.drawn(),
+        }
+    })
 }
 
 fn listed(fetched: Vec<Cluster>) -> AnyView {

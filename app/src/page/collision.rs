@@ -3,7 +3,7 @@
 use crate::view::Drawn;
 use crate::{
     api::{cluster::get_events, form::Form},
-    component::{note, time::ago},
+    component::{awaited, note, time::ago},
     page::cluster::use_cluster,
 };
 use domain::{Conflict, Error, event::Kind};
@@ -26,16 +26,11 @@ pub fn collision(form: Form) -> AnyView {
             }
         },
     );
-    let who = move || {
-        Suspend::new(async move {
-            events.await.ok().flatten().map(|event| {
-                let by = event.actor.as_ref().map_or_else(|| "Somebody".to_owned(), ToString::to_string);
-                note(
-                    "warn",
-                    view! { <b>{by}</b>": "{event.title.clone()}", "{ago(event.at)}". What you typed is still here; sending it again applies it on top." },
-                )
-            })
-        })
-    };
-    view! { <Suspense>{who}</Suspense> }.drawn()
+    awaited("", move || async move {
+        let who = events.await.ok().flatten().map(|event| {
+            let by = event.actor.as_ref().map_or_else(|| "Somebody".to_owned(), ToString::to_string);
+            note("warn", view! { <b>{by}</b>": "{event.title.clone()}", "{ago(event.at)}". What you typed is still here; sending it again applies it on top." })
+        });
+        who.drawn()
+    })
 }

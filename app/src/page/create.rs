@@ -7,7 +7,7 @@ use crate::{
         places::get_places,
         post::{Post, post_form},
     },
-    component::{Area, form_errors, refused, section_error, submit},
+    component::{Area, awaited, form_errors, refused, section_error, submit},
     frame::{may, page_head},
     link::Link,
     live::use_live,
@@ -29,14 +29,12 @@ pub fn Create() -> impl IntoView {
     use_live().retry_when_back(places);
     view! {
         {page_head("Create cluster", (), view! { <p>"Everything here can change later, except the name, the version, and storage, which only grows."</p> }, modes())}
-        <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading what can be had here"</p> }>
-            {move || Suspend::new(async move {
+        {awaited("Loading what can be had here", move || async move {
                 match places.await {
                     Ok(places) => both(places),
                     Err(error) => section_error("What can be had here", &error.0),
                 }
             })}
-        </Suspense>
     }
     .drawn()
 }

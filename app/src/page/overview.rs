@@ -4,6 +4,7 @@ use crate::view::Drawn;
 use crate::{
     api::{ApiError, cluster::get_events, places::get_access},
     component::{
+        awaited,
         basic::{card, icon, menu, section_error},
         connect::connect,
         dialog_path,
@@ -18,7 +19,7 @@ use crate::{
         cluster::{use_beside, use_cluster},
     },
 };
-use domain::{Action, Cluster, PlaceName, event::Event, place::Access, spec::Power, vitals::Vitals};
+use domain::{Action, Cluster, event::Event, place::Access, spec::Power, vitals::Vitals};
 use leptos::{prelude::*, task::spawn_local};
 
 mod figures;
@@ -32,14 +33,12 @@ pub fn Overview() -> impl IntoView {
     let cluster = use_cluster();
     let id = cluster.read_untracked().id;
     let events = Resource::new(move || id, |id| get_events(id, SHOWN));
-    let apart = cluster.read_untracked().place != PlaceName::local();
-    // On the portal's own machine there is nothing to know beyond the addresses.
+    // Where one authority is for all clusters there is nothing to know beyond the addresses.
+    let apart = use_beside().1.ca.is_none();
     let access = Resource::new(move || id, move |id| async move { if apart { Some(get_access(id).await.unwrap_or_default()) } else { None } });
     view! {
         {top(header_actions(cluster))}
-        <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the events"</p> }>
-            {move || Suspend::new(async move { body(cluster, events.await, access.await) })}
-        </Suspense>
+        {awaited("Loading the events", move || async move { body(cluster, events.await, access.await) })}
     }
     .drawn()
 }

@@ -4,6 +4,7 @@ use crate::view::Drawn;
 use crate::{
     api::{ApiError, clusters::list_clusters, places::get_places},
     component::{
+        awaited,
         basic::{card, icon, kv, note, section_error},
         time::ago,
     },
@@ -26,17 +27,15 @@ pub fn Places() -> impl IntoView {
     let (places, clusters) = fetch();
     view! {
         {page_head("Places", (), view! { <p>"Where clusters can be created, and what can be had there."</p> }, ())}
-        <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the places"</p> }>
-            {move || Suspend::new(async move {
-                match (places.await, clusters.await) {
-                    (Ok(all), Ok(clusters)) => {
-                        let briefs = all.iter().map(|place| brief(place, fleet::here(&place.name, clusters.clone()))).collect_view();
-                        view! { <div class="grid" style="--min:22rem">{briefs}</div> }.drawn()
-                    }
-                    (Err(error), _) | (_, Err(error)) => section_error("The places", &error.0),
+        {awaited("Loading the places", move || async move {
+            match (places.await, clusters.await) {
+                (Ok(all), Ok(clusters)) => {
+                    let briefs = all.iter().map(|place| brief(place, fleet::here(&place.name, clusters.clone()))).collect_view();
+                    view! { <div class="grid" style="--min:22rem">{briefs}</div> }.drawn()
                 }
-            })}
-        </Suspense>
+                (Err(error), _) | (_, Err(error)) => section_error("The places", &error.0),
+            }
+        })}
     }
     .drawn()
 }
@@ -47,20 +46,15 @@ pub fn OnePlace() -> impl IntoView {
     let params = use_params_map();
     let name = Memo::new(move |_| params.read().get("name").unwrap_or_default());
     let (places, clusters) = fetch();
-    view! {
-        <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the place"</p> }>
-            {move || Suspend::new(async move {
-                match (places.await, clusters.await) {
-                    (Ok(all), Ok(clusters)) => match all.iter().find(|place| place.name.as_str() == name.get()) {
-                        Some(place) => whole(place, fleet::here(&place.name, clusters)),
-                        None => super::not_found(),
-                    },
-                    (Err(error), _) | (_, Err(error)) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The place", &error.0)} }.drawn(),
-                }
-            })}
-        </Suspense>
-    }
-    .drawn()
+    awaited("Loading the place", move || async move {
+        match (places.await, clusters.await) {
+            (Ok(all), Ok(clusters)) => match all.iter().find(|place| place.name.as_str() == name.get()) {
+                Some(place) => whole(place, fleet::here(&place.name, clusters)),
+                None => super::not_found(),
+            },
+            (Err(error), _) | (_, Err(error)) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The place", &error.0)} }.drawn(),
+        }
+    })
 }
 
 type Fetched<T> = Resource<Result<Vec<T>, ApiError>>;

@@ -8,6 +8,7 @@ use crate::{
         post::{Post, post_form},
     },
     component::{
+        awaited,
         basic::{card, section_error},
         code,
         code::copy_button,
@@ -50,17 +51,15 @@ pub fn Yaml() -> impl IntoView {
     view! {
         {top(())}
         <div class="split" style="--rail:21rem">
-            <Suspense fallback=|| view! { <p class="muted" role="status" aria-busy="true">"Loading the document"</p> }>
-                {move || Suspend::new(async move {
+            {awaited("Loading the document", move || async move {
                     match (document.await, trial.await) {
                         (Ok(document), trial) => editor(cluster, post, document, trial),
                         (Err(error), _) => section_error("The document", &error.0),
                     }
                 })}
-            </Suspense>
             <div class="stack rail">{conditions(cluster)}{terminal(&cluster.read_untracked())}</div>
         </div>
-        <Suspense>{move || Suspend::new(async move { objects(applied.await) })}</Suspense>
+        {awaited("", move || async move { objects(applied.await) })}
     }
     .drawn()
 }

@@ -3,7 +3,7 @@
 use crate::view::Drawn;
 use crate::{
     api::once::{Once, take_password},
-    component::{Dialog, copy, icon},
+    component::{Dialog, awaited, copy, icon},
     draft::percent,
     page::actions::wanted_dialog,
 };
@@ -28,13 +28,13 @@ pub fn taken(cluster: Signal<Cluster>) -> Resource<Option<Option<Once>>> {
 
 /// The dialog, while the address asks for it.
 pub fn dialog(cluster: Signal<Cluster>, taken: Resource<Option<Option<Once>>>) -> AnyView {
-    let drawn = move || {
-        taken.get().flatten().map(|once| {
+    awaited("", move || async move {
+        let drawn = taken.await.map(|once| {
             let to = cluster.read_untracked().status.endpoint(EndpointKind::Rw).cloned();
             view! { <Dialog id="password" title=title(once.as_ref())>{body(once, to)}</Dialog> }
-        })
-    };
-    view! { <Suspense>{drawn}</Suspense> }.drawn()
+        });
+        drawn.drawn()
+    })
 }
 
 fn title(once: Option<&Once>) -> String {

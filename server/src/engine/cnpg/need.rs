@@ -23,8 +23,10 @@ pub fn need(cluster: &Cluster, wanted: &Wanted, live: Option<(&Meta, &str)>) -> 
         let what = wanted.kind.kind;
         // Only ours have the one, and only somebody's hand takes off the other.
         if meta.owner().is_none() && meta.annotation(APPLIED).is_some() {
-            let label = format!("kubectl --namespace {} label {}.{} {} {OWNER}={}", meta.namespace, wanted.kind.plural, wanted.kind.group, wanted.name, cluster.id);
-            let message = format!("The {what} {} has lost the label by which the portal knows it, and is left alone until it is put back: {label}", wanted.name);
+            let label =
+                format!("kubectl --namespace {} label {}.{} {} {OWNER}={}", meta.namespace, wanted.kind.plural, wanted.kind.group, wanted.name, cluster.id);
+            let message =
+                format!("The {what} {} has lost the label by which the portal knows it, and is left alone until it is put back: {label}", wanted.name);
             return Err(Reason::new("LabelLost", message));
         }
         let message = format!("There is a {what} named {} that this portal did not make for this cluster. Delete or rename one of the two.", wanted.name);

@@ -61,7 +61,14 @@ pub struct Checked {
 impl Place {
     pub(super) fn new(target: Target) -> Arc<Self> {
         let (nudges, _) = broadcast::channel(NUDGES);
-        Arc::new(Self { target, link: Link::default(), facts: watch::Sender::new(Checked::default()), nudges, asked: Mutex::default(), returns: AtomicU64::new(0) })
+        Arc::new(Self {
+            target,
+            link: Link::default(),
+            facts: watch::Sender::new(Checked::default()),
+            nudges,
+            asked: Mutex::default(),
+            returns: AtomicU64::new(0),
+        })
     }
 
     /// Its name.
