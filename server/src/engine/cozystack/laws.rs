@@ -234,10 +234,8 @@ fn what_would_fail_late_is_said_before() {
     };
     let parameter = |name: &str, value: &str| refused(&|cluster| drop(cluster.spec.parameters.0.insert(name.into(), value.into())));
     let extension = |name: &str| {
-        let name = name.parse().expect("a name");
-        refused(&move |cluster| {
-            cluster.spec.databases.values_mut().for_each(|database| drop(database.extensions.insert(std::clone::Clone::clone(&name))));
-        })
+        let name: domain::name::ExtensionName = name.parse().expect("a name");
+        refused(&|cluster| cluster.spec.databases.values_mut().for_each(|database| database.extensions.extend([name.clone()])))
     };
     let all = [
         refused(&|_| {}),

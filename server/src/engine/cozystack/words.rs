@@ -58,7 +58,7 @@ fn remarks(chart: &Chart) -> Vec<String> {
         "Every user may connect to every database; what is in them stays closed without a role.",
         "The owner of a database is a member of its group of administrators, which owns the database itself.",
         "Whether PostgreSQL takes the value of a parameter, and whether one that needs a restart is in effect, cannot be seen. A wrong value keeps it from starting.",
-        "Users and databases are changed by one script of the platform's: if it fails, later changes wait for up to 10 minutes.",
+        "Users and databases are changed by one script of the platform's: if it fails, later changes wait for up to 10 minutes. Of a cluster that is deleted while it runs, its pod stays.",
         "The Secret with credentials in the tenant's namespace holds SCRAM verifiers, not passwords: those are shown once, here.",
         "A cluster can be deleted 10 s after its last change at the earliest, and not while Cozystack applies one.",
     ];
