@@ -19,7 +19,7 @@ where
 #[cfg(feature = "ssr")]
 fn drawn(_: &'static str, draw: Drawing) -> AnyView {
     use leptos::{reactive::owner::Owner, tachys::reactive_graph::OwnedView};
-    let owner = Owner::current().unwrap_or_else(Owner::new);
+    let owner = Owner::current().unwrap_or_default();
     // Both sides count what they make: the browser gives this number to its `Suspense`.
     let _ = owner.shared_context().map(|both| both.next_id());
     Suspend::new(async move { OwnedView::new_with_owner(draw().await, owner) }).drawn()
