@@ -97,6 +97,11 @@ impl<T: RenderHtml> RenderHtml for AtOnce<T> {
         self.0.hydrate::<FROM_SERVER>(cursor, position)
     }
 
+    /// Only asked for by programs that come in parts. What the trait would do here is a second copy of `hydrate` for every view.
+    async fn hydrate_async(self, _: &Cursor, _: &PositionState) -> Self::State {
+        unreachable!("views are taken over at once")
+    }
+
     fn into_owned(self) -> Self::Owned {
         AtOnce(self.0.into_owned())
     }
