@@ -116,6 +116,7 @@ impl Portal {
     }
 
     /// The status of what is at a path.
+    #[allow(dead_code, reason = "each test binary uses its own part")]
     pub async fn status(&self, path: &str) -> u16 {
         self.send(self.http.get(format!("{}{path}", self.url))).await.0
     }
