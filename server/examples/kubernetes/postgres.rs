@@ -78,10 +78,10 @@ fn user() -> Option<nix::unistd::User> {
 }
 
 fn own(path: &Path) -> Result<()> {
-    Ok(match user() {
-        Some(user) => chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?,
-        None => (),
-    })
+    if let Some(user) = user() {
+        chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
+    }
+    Ok(())
 }
 
 fn program(name: &str) -> Result<Command> {

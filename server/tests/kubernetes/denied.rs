@@ -5,7 +5,7 @@ use super::{
     place::{Place, cluster},
     support::{apply, eventually, namespace, shared, token},
 };
-use domain::{Change, Phase, ProjectId, Timestamp, Uuid, observed::Progress};
+use domain::{Change, Phase, ProjectId, Timestamp, Uuid, observed::Progress, status::InstanceState};
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, DynamicObject, Patch, PatchParams},
@@ -159,6 +159,25 @@ async fn credentials_that_are_refused_are_read_again_until_they_are_renewed() {
     let bearer = token(&admin, &home, "portal").await;
     place.reconfigure(|config| config["users"][0]["user"]["token"] = bearer.into());
     place.reach(&mut orders).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_cannot_be_pulled_is_told_of_its_instance() {
+    let Some(server) = shared().await else { return };
+    let place = Place::open(server).await;
+    let operator = place.operator(Mood::default());
+    let mut orders = cluster("orders");
+    place.reach(&mut orders).await;
+    operator.change(Mood { silent: true, ..Mood::default() });
+    let waiting = json!({ "name": "postgres", "image": "nowhere", "imageID": "", "ready": false, "restartCount": 0,
+        "state": { "waiting": { "reason": "ImagePullBackOff", "message": "Back-off pulling image nowhere" } } });
+    let status = json!({ "status": { "conditions": [{ "type": "Ready", "status": "False" }], "containerStatuses": [waiting] } });
+    let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(place.client.clone(), &place.namespace);
+    pods.patch_status("orders-1", &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
+    let told = |cluster: &domain::Cluster, _: &Progress| matches!(&cluster.status.instances[0].state, InstanceState::Failed(why) if why == "ImagePullBackOff: Back-off pulling image nowhere");
+    place.until(&mut orders, "it is told", told).await;
+    assert_eq!(orders.status.phase, Phase::Down);
+    assert!(orders.status.reason.as_ref().is_some_and(|reason| reason.message.contains("Back-off")), "{:?}", orders.status.reason);
 }
 
 #[tokio::test(flavor = "multi_thread")]

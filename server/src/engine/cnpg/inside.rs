@@ -5,6 +5,7 @@ use super::{
     apply::{Outcome, waits_for},
     build::{self, Wanted},
     crd::{self, SECRET},
+    memory::Held,
     world::World,
 };
 use crate::{
@@ -101,11 +102,11 @@ impl Cnpg {
         let refused = role.is_some_and(|role| role.body.status.applied == Some(false));
         let known = self.memory.secrets.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         let returns = self.place.returns();
-        if let Some((held, version, when)) = known
-            && held == scram
-            && when == returns
+        if let Some(held) = known
+            && held.scram == scram
+            && held.returns == returns
             && !refused
-            && is_old(&seen, &version)
+            && is_old(&seen, &held.version)
         {
             return Ok(());
         }
@@ -121,7 +122,8 @@ impl Cnpg {
             Some(_) => self.place.take_over(&SECRET, Some(namespace), &wanted.body).await?.metadata.resource_version,
             None => self.place.apply(&SECRET, Some(namespace), &wanted.body).await?.metadata.resource_version,
         };
-        self.memory.secrets.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (scram.to_owned(), version.unwrap_or_default(), returns));
+        let held = Held { scram: scram.to_owned(), version: version.unwrap_or_default(), returns };
+        self.memory.secrets.lock().unwrap_or_else(PoisonError::into_inner).insert(key, held);
         Ok(())
     }
 

@@ -17,11 +17,22 @@ const DOUBT: Duration = Duration::from_secs(120);
 const TOUCHES: u32 = 5;
 const FORGIVEN: Duration = Duration::from_secs(600);
 
+/// What was found in a user's Secret.
+#[derive(Clone)]
+pub(super) struct Held {
+    /// The verifier.
+    pub(super) scram: String,
+    /// The version of the Secret.
+    pub(super) version: String,
+    /// How often the place had come back by then.
+    pub(super) returns: u64,
+}
+
 /// What is remembered of clusters.
 #[derive(Default)]
 pub struct Memory {
-    /// The verifier that was found in a user's Secret, the version of that Secret, and how often the place had come back by then.
-    pub(super) secrets: Mutex<HashMap<(ClusterId, RoleName), (String, String, u64)>>,
+    /// What was found in the Secrets of users.
+    pub(super) secrets: Mutex<HashMap<(ClusterId, RoleName), Held>>,
     /// When a Cluster was last changed by us, until another phase than the healthy one was seen.
     changed: Mutex<HashMap<ClusterId, Instant>>,
     /// When objects were touched, by their uid, and how often.
