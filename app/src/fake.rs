@@ -26,6 +26,8 @@ pub struct FakePortal {
     pub events: Vec<Event>,
     /// What `vitals` answers.
     pub vitals: Option<Vitals>,
+    /// The authority of all clusters of the place; none: each has its own.
+    pub ca: Option<String>,
     /// Answer everything with `Unavailable`.
     pub down: bool,
 }
@@ -186,7 +188,7 @@ impl FakePortal {
             limits: Ok(()),
             storage: Err("Volumes are watched, not enforced.".into()),
             storage_classes: Vec::new(),
-            ca: None,
+            ca: self.ca.clone(),
             remarks: Vec::new(),
         }
     }

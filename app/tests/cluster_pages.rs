@@ -125,8 +125,12 @@ async fn an_unknown_lag_is_a_word_and_never_zero() {
 
 #[tokio::test]
 async fn the_overview_shows_how_to_connect() {
-    let answer = site(sample::ready()).get("/clusters/orders?user=app&db=orders&ep=ro&lang=Python").await;
-    answer.has("postgresql://app@127.0.0.1:15101/orders?sslmode=require").has("psycopg.connect").has("/v1/ca.pem");
+    let path = "/clusters/orders?user=app&db=orders&ep=ro&lang=Python";
+    let own = site(sample::ready()).get(path).await;
+    own.has("postgresql://app@127.0.0.1:15101/orders?sslmode=require").has("psycopg.connect").lacks("/v1/ca.pem");
+    let mut portal = FakePortal::with(vec![sample::ready()]);
+    portal.ca = Some("an authority".to_owned());
+    Site { portal: Arc::new(portal), role: Role::Admin }.get(path).await.has("psycopg.connect").has("/v1/ca.pem");
 }
 
 #[tokio::test]
