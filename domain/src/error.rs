@@ -21,8 +21,8 @@ pub enum Error {
     /// The wish is well-formed, but something stands in its way.
     #[error("{0}")]
     Conflict(Conflict),
-    /// The portal's own database does not answer; trying again helps.
-    #[error("The portal cannot reach its own database just now. Your clusters go on running; try again in a moment.")]
+    /// The portal's own database does not answer or cannot write, as with a full disk; trying again helps.
+    #[error("The portal cannot reach its own database just now, or it cannot write. Your clusters go on running; try again in a moment.")]
     Unavailable,
     /// A fault of ours. Holds the id of the log line that has the cause.
     #[error("Something failed inside the portal. The log has the cause under incident {0}.")]

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const LIMITS: [(&str, &str); 3] = [("lock_timeout", "10s"), ("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "60s")];
 
 /// Beginnings of SQLSTATE after which trying again helps.
-const OUTAGES: [&str; 5] = ["08", "53300", "57P0", "57014", "55P03"];
+const OUTAGES: [&str; 5] = ["08", "53", "57P0", "57014", "55P03"];
 
 /// The portal's database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ impl StoreError {
         let Self::Database(error) = self else { return false };
         match error {
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
-            // Connection exceptions, too many connections, a server that starts or stops, and waits that took too long.
+            // Connection exceptions, too many connections, no disk or memory left, a server that starts or stops, and waits that took too long.
             sqlx::Error::Database(e) => e.code().is_some_and(|code| OUTAGES.iter().any(|outage| code.starts_with(outage))),
             _ => false,
         }
@@ -120,7 +120,10 @@ impl From<StoreError> for domain::Error {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::NotFound => Self::NotFound,
-            _ if error.is_outage() => Self::Unavailable,
+            _ if error.is_outage() => {
+                tracing::warn!(%error, "the portal's own database cannot serve");
+                Self::Unavailable
+            }
             StoreError::Constraint(_) | StoreError::Database(_) => incident(&error),
         }
     }

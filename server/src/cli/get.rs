@@ -141,6 +141,9 @@ fn node(node: &Value) -> Vec<String> {
 }
 
 fn place(thing: &Value) -> String {
+    if thing["port"] == 0 {
+        return "-".into();
+    }
     format!("{}:{}", cell(&thing["host"]), thing["port"])
 }
 

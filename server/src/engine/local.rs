@@ -39,6 +39,7 @@ mod observe;
 mod plan;
 mod ports;
 pub mod process;
+mod room;
 mod seen;
 mod sql;
 mod tls;
@@ -109,7 +110,8 @@ impl Local {
         let installs = installs::Installs::discover(&config.installs).await;
         let own = process::Account::current()?.name;
         let users: BTreeSet<String> = [own, layout.account.name.clone()].into();
-        let ground = Ground { layout, installs, limits, authority, ports: ports::Turn::default(), users: users.into_iter().collect() };
+        let ground =
+            Ground { layout, installs, limits, authority, ports: ports::Turn::default(), sums: room::Sums::default(), users: users.into_iter().collect() };
         Ok(Arc::new(Self { ground: Arc::new(ground), watch: watch::Watch::default(), busy: Mutex::default(), samples: Arc::default(), _lock: lock }))
     }
 
@@ -137,7 +139,7 @@ impl Local {
             let started = std::time::Instant::now();
             let outcome = execute::execute(&self.ground, cluster, step).await;
             tracing::debug!(cluster.id = %cluster.id, step = %step.words(), duration_ms = started.elapsed().as_millis(), ok = matches!(outcome, Ok(Ok(()))), "step");
-            outcome.with_context(|| step.words())
+            outcome.with_context(|| step.words().trim_end_matches('.').to_owned())
         }));
         let mut waits = None;
         let mut failed = None;

@@ -1,7 +1,7 @@
 //! What goes wrong, and how it mends itself.
 
 use crate::support::{Place, installs, kill, processes_under};
-use domain::{observed::Progress, spec::Switchover, status::InstanceState};
+use domain::{observed::Progress, quantity::Bytes, spec::Switchover, status::InstanceState};
 use futures::StreamExt;
 use server::engine::{
     Engine,
@@ -9,6 +9,7 @@ use server::engine::{
 };
 use std::{
     fs,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -82,6 +83,44 @@ async fn a_diverged_primary_is_rewound() {
     assert_eq!(place.primary(&cluster).await.ordinal, 1);
     place.eventually(&cluster, 2, COUNT, "1002").await;
     assert_eq!(place.text(&cluster, 2, "select count(*) from t where n = 5000").await, "0");
+    place.remove(&cluster).await;
+}
+
+#[tokio::test]
+async fn data_that_outgrow_what_was_ordered_are_told_and_written_no_more() {
+    let Some(place) = Place::open("outgrown").await else { return };
+    let mut cluster = place.cluster(2);
+    cluster.spec.storage = Bytes::gib(1);
+    place.settle(&cluster).await;
+    place.run(&cluster, 1, TABLE).await;
+    let filler = place.folder(&cluster).join("1/data/filler");
+    let grown = |size: &str| assert!(Command::new("fallocate").args(["-l", size]).arg(&filler).status().unwrap().success());
+    // The machine itself may be nearly full: its word comes first, and says the same.
+    let told = async |words: &[&str]| {
+        let started = Instant::now();
+        loop {
+            place.settle(&cluster).await;
+            let notes = place.observed(&cluster).await.notes;
+            if notes.iter().any(|note| words.contains(&note.code.as_str())) {
+                return;
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "{notes:?}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    grown("900M");
+    told(&["StorageNearlyFull", "DiskNearlyFull", "DiskFull"]).await;
+    grown("990M");
+    told(&["StorageFull", "DiskFull"]).await;
+    place.eventually(&cluster, 1, "select current_setting('default_transaction_read_only')", "on").await;
+    assert_eq!(place.text(&cluster, 1, COUNT).await, "1000", "reads go on");
+    // What was ordered grows: room again, without a restart.
+    let starts = place.starts(&cluster).await;
+    cluster.spec.storage = Bytes::gib(2);
+    place.settle(&cluster).await;
+    place.eventually(&cluster, 1, "select current_setting('default_transaction_read_only')", "off").await;
+    place.run(&cluster, 1, "insert into t values (1001)").await;
+    assert_eq!(place.starts(&cluster).await, starts, "nothing was restarted");
     place.remove(&cluster).await;
 }
 

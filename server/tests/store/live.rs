@@ -33,6 +33,13 @@ async fn changes_are_announced_and_gaps_end_with_a_resync() {
 }
 
 #[tokio::test]
+async fn a_full_disk_below_the_portals_own_database_is_no_fault_of_ours() {
+    let store = store().await;
+    let refused = sqlx::query("do $$ begin raise 'could not extend file' using errcode = 'disk_full'; end $$").execute(store.pool()).await.unwrap_err();
+    assert_eq!(Error::from(StoreError::from(refused)), Error::Unavailable, "trying again helps");
+}
+
+#[tokio::test]
 async fn a_reader_gets_a_snapshot_then_what_concerns_it() {
     let store = store().await;
     let live = Live::new();

@@ -21,7 +21,7 @@ pub use server::{
     secret,
     service::{Live, Service},
     store::{
-        Store,
+        Store, StoreError,
         changes::{self, Changed},
         clusters, credentials,
         due::{self, Claim},

@@ -140,6 +140,9 @@ pub fn managed(managed: &Managed, upstream: Option<(&Site, u16)>, ordinal: u8) -
         let _ = writeln!(text, "primary_conninfo = {}", quote(&conninfo));
         let _ = writeln!(text, "primary_slot_name = '{}'", member(ordinal));
     }
+    if managed.short {
+        text.push_str("default_transaction_read_only = on\n");
+    }
     let names = match &managed.sync {
         Some((count, members)) if *count > 0 && !members.is_empty() => {
             let members: Vec<String> = members.iter().map(|m| format!("\"{}\"", member(*m))).collect();

@@ -12,6 +12,7 @@ use super::{
 use anyhow::{Context, Result, anyhow, bail};
 use domain::{Cluster, status::Reason};
 use std::{
+    io,
     path::Path,
     sync::{Arc, PoisonError},
     time::Duration,
@@ -36,6 +37,13 @@ pub struct Work<'a> {
 
 /// Does it.
 pub async fn execute(ground: &Arc<Ground>, cluster: &Cluster, step: &Step) -> Outcome {
+    match act(ground, cluster, step).await {
+        Err(error) if error.chain().any(is_disk_full) => Ok(Err(disk_full())),
+        outcome => outcome,
+    }
+}
+
+async fn act(ground: &Arc<Ground>, cluster: &Cluster, step: &Step) -> Outcome {
     let work = Work { ground, cluster, place: ground.layout.place(cluster.id) };
     let place = &work.place;
     match step {
@@ -158,6 +166,10 @@ fn complaint_of(name: &str, complaint: &str) -> Reason {
     let cause = complaint.lines().find(|line| line.contains("LOG:")).filter(|_| line.ends_with("contains errors")).unwrap_or(line);
     let cause = cause.split(" in file \"").next().unwrap_or(cause);
     Reason::new("ToolFailed", format!("{name}: {}", observe::message(cause)))
+}
+
+fn is_disk_full(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.downcast_ref::<io::Error>().is_some_and(|error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
 }
 
 fn disk_full() -> Reason {

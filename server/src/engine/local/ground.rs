@@ -7,6 +7,7 @@ use super::{
     layout::{Layout, Site},
     mark::Settings,
     ports::Turn,
+    room::Sums,
     tls::Authority,
 };
 use domain::Cluster;
@@ -30,6 +31,8 @@ pub struct Ground {
     pub authority: Authority,
     /// Whose turn it is to choose a port.
     pub ports: Turn,
+    /// What data directories take.
+    pub sums: Sums,
     /// Operating system users that may become superuser on a socket.
     pub users: Vec<String>,
 }

@@ -62,6 +62,11 @@ impl Layout {
         Self { root: root.to_path_buf(), sockets, account }
     }
 
+    /// The folder that holds everything.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Makes the folders that all clusters share.
     pub fn prepare(&self) -> Result<()> {
         folder(&self.root, 0o711, None)?;

@@ -7,6 +7,7 @@ use super::{
     layout::{self, Site},
     mark::{ClusterMark, InstanceMark, Settings},
     process::{self, Identity},
+    room::Room,
     sql,
     world::{Answer, Conf, Data, Instance, Managed, Process, Proxy, Tools, World},
 };
@@ -31,6 +32,7 @@ struct Still {
     mark: ClusterMark,
     instances: BTreeMap<u8, Seen<(Instance, i64)>>,
     proxy_runs: bool,
+    room: Room,
 }
 
 /// Looks at everything of a cluster.
@@ -54,6 +56,7 @@ pub async fn look(ground: &Arc<Ground>, cluster: &Cluster) -> Result<World> {
     Ok(World {
         mark: still.mark,
         instances: instances.into_iter().collect(),
+        room: still.room,
         proxy: Proxy { running: still.proxy_runs, serves, trouble: haproxy::trouble(&place) },
         tools: Tools {
             install: install.is_some(),
@@ -97,6 +100,7 @@ fn still(ground: &Ground, cluster: &Cluster) -> Result<Still> {
     let place = ground.layout.place(cluster.id);
     let mark = ClusterMark::read(&place)?.unwrap_or_default();
     let ordinals = place.ordinals()?;
+    let sites: Vec<Site> = ordinals.iter().map(|ordinal| place.site(*ordinal)).collect();
     let kin = if place.folder.exists() { process::under(&place.folder, &ALL_PROGRAMS)? } else { Vec::new() };
     let kin: Vec<(Identity, PathBuf)> = kin.into_iter().filter_map(|process| process.cwd().map(|cwd| (process, cwd))).collect();
     let instances = ordinals.into_iter().map(|ordinal| {
@@ -109,7 +113,8 @@ fn still(ground: &Ground, cluster: &Cluster) -> Result<Still> {
         (ordinal, seen)
     });
     let proxy = place.proxy();
-    Ok(Still { instances: instances.collect(), proxy_runs: kin.iter().any(|(_, cwd)| cwd.starts_with(&proxy)), mark })
+    let room = ground.sums.room(sites.iter(), ground.layout.root());
+    Ok(Still { room, instances: instances.collect(), proxy_runs: kin.iter().any(|(_, cwd)| cwd.starts_with(&proxy)), mark })
 }
 
 fn instance(ground: &Ground, cluster: &Cluster, whole: &ClusterMark, site: &Site, ordinal: u8, kin: &[&Identity]) -> Result<(Instance, i64)> {

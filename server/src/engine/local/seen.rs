@@ -22,7 +22,7 @@ pub fn observed(cluster: &Cluster, world: &World, limits: Result<(), String>) ->
         instances: Seen::Known(instances),
         endpoints: endpoints(cluster, world),
         inside: Seen::Unknown("Not asked yet.".into()),
-        notes: notes(world, limits),
+        notes: notes(cluster, world, limits),
     }
 }
 
@@ -81,7 +81,7 @@ fn endpoints(cluster: &Cluster, world: &World) -> Vec<Endpoint> {
     all
 }
 
-fn notes(world: &World, limits: Result<(), String>) -> Vec<Reason> {
+fn notes(cluster: &Cluster, world: &World, limits: Result<(), String>) -> Vec<Reason> {
     let mut notes = Vec::new();
     notes.extend(limits.err().map(|why| Reason::new(domain::status::kinds::LIMITS, why)));
     if let Some(refused) = &world.mark.refused {
@@ -91,6 +91,9 @@ fn notes(world: &World, limits: Result<(), String>) -> Vec<Reason> {
     notes.extend(world.proxy.trouble.clone());
     let taken = plan::each(world).filter_map(|(_, i)| i.mark.failure.as_ref()).find(|failure| failure.code == "PortTaken");
     notes.extend(taken.map(|failure| Reason::new("PortTaken", failure.message.clone())));
+    if let Some((_, primary)) = plan::each(world).find(|(ordinal, _)| world.mark.primary == Some(*ordinal)) {
+        notes.extend(world.room.note(cluster.spec.storage.get(), plan::is_short(cluster, world, primary)));
+    }
     notes.dedup_by(|a, b| a.code == b.code);
     notes
 }

@@ -60,7 +60,12 @@ pub fn options(site: &Site, port: u16) -> PgConnectOptions {
 
 /// A session on an instance. Its own commits wait for nobody: the engine must be able to work while replicas are missing.
 pub async fn connect(site: &Site, port: u16) -> Result<PgConnection, sqlx::Error> {
-    let options = options(site, port).options([("synchronous_commit", "local"), ("statement_timeout", "60s"), ("lock_timeout", "10s")]);
+    let options = options(site, port).options([
+        ("synchronous_commit", "local"),
+        ("default_transaction_read_only", "off"),
+        ("statement_timeout", "60s"),
+        ("lock_timeout", "10s"),
+    ]);
     match timeout(PATIENCE, PgConnection::connect_with(&options)).await {
         Ok(connected) => connected,
         Err(_) => Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "no answer within 5 s"))),

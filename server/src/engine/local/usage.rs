@@ -4,13 +4,12 @@ use super::{
     ground::{Ground, PROGRAMS},
     layout::Site,
     process::{self, Stat},
+    room,
 };
 use domain::{ClusterId, vitals::Usage};
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
-    os::unix::fs::MetadataExt,
-    path::Path,
     time::Instant,
 };
 
@@ -38,7 +37,7 @@ fn one(site: &Site, id: ClusterId, ordinal: u8, samples: &mut Samples) -> Usage 
         used as f64 / TICKS / now.duration_since(at).as_secs_f64().max(0.001)
     });
     let memory = processes.iter().map(|p| pss(p.pid)).collect::<Option<Vec<u64>>>().map(|all| all.iter().sum()).filter(|_| !processes.is_empty());
-    Usage { ordinal, cpu, memory, disk: blocks(&site.data) }
+    Usage { ordinal, cpu, memory, disk: room::blocks(&site.data, None) }
 }
 
 /// Bytes that a process has for itself, and its share of what it has with others: adding up what each sees would count shared memory many times.
@@ -51,17 +50,4 @@ fn pss(pid: i32) -> Option<u64> {
     };
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? << 10)
-}
-
-/// Allocated bytes below a folder, without following links.
-fn blocks(folder: &Path) -> Option<u64> {
-    let mut sum = 0;
-    for entry in fs::read_dir(folder).ok()?.flatten() {
-        let Ok(found) = entry.metadata() else { continue };
-        sum += found.blocks() * 512;
-        if found.is_dir() {
-            sum += blocks(&entry.path()).unwrap_or(0);
-        }
-    }
-    Some(sum)
 }

@@ -1,6 +1,9 @@
 //! Everything that was seen of one cluster, boiled down to what `plan` decides by. Pure data.
 
-use super::mark::{ClusterMark, InstanceMark, Settings};
+use super::{
+    mark::{ClusterMark, InstanceMark, Settings},
+    room::Room,
+};
 use domain::{observed::Seen, status::Reason};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +19,8 @@ pub struct World {
     pub proxy: Proxy,
     /// What this machine has for it.
     pub tools: Tools,
+    /// How much room its data have.
+    pub room: Room,
 }
 
 /// What this machine has.
@@ -133,6 +138,9 @@ pub struct Managed {
     pub sync: Option<(u8, BTreeSet<u8>)>,
     /// At least these, so that no replica has less than its primary.
     pub held: Held,
+    /// New transactions are read-only by default: there is no room.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub short: bool,
 }
 
 /// The configuration of an instance.

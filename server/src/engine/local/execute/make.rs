@@ -36,7 +36,7 @@ impl Work<'_> {
         layout::remove(&site.data)?;
         InstanceMark::change(&site, |mark| mark.stage = Stage::Building)?;
         let settings = self.settings()?;
-        let managed = Managed { follows: None, sync: None, held: Held::of(&settings) };
+        let managed = Managed { follows: None, sync: None, held: Held::of(&settings), short: false };
         let args = ["-D".to_owned(), site.data.display().to_string()].into_iter().chain(conf::initdb(self.cluster.spec.version).into_iter().map(str::to_owned));
         let args: Vec<String> = args.collect();
         let making = self.tool("initdb", &args, &site, Duration::from_secs(300));

@@ -80,7 +80,8 @@ fn first_things_first(cluster: &Cluster, steps: Vec<Step>) -> Vec<Step> {
 pub(super) fn managed_primary(cluster: &Cluster, world: &World, primary: u8, instance: &Instance, facts: Option<&Facts>) -> Managed {
     let held = Held::of(&world.mark.accepted.clone().unwrap_or_default());
     let before = instance.conf.managed.as_ref().and_then(|managed| managed.sync.clone());
-    let Some(facts) = facts else { return Managed { follows: None, sync: before, held } };
+    let short = is_short(cluster, world, instance);
+    let Some(facts) = facts else { return Managed { follows: None, sync: before, held, short } };
     let replicas = wanted(cluster, world, primary).into_iter().filter(|ordinal| *ordinal != primary);
     // A replica that was never whole cannot confirm anything: while it is made for the first time nobody waits for it.
     let members: BTreeSet<u8> =
@@ -92,7 +93,7 @@ pub(super) fn managed_primary(cluster: &Cluster, world: &World, primary: u8, ins
         Durability::Required => quorum.effective(healthy, count(members.len())),
         Durability::Preferred => quorum.effective(healthy, count(members.len())).min(healthy),
     };
-    Managed { follows: None, sync: (n > 0).then_some((n, members)), held }
+    Managed { follows: None, sync: (n > 0).then_some((n, members)), held, short }
 }
 
 /// What the managed file of a replica shall say: never less than its primary runs with.
@@ -102,7 +103,13 @@ pub(super) fn managed_replica(world: &World, primary: u8, instance: &Instance, f
         Some(facts) => facts.held,
         None => instance.conf.managed.as_ref().map_or(asked, |managed| managed.held),
     };
-    Managed { follows: Some(primary), sync: None, held: asked.max(floor) }
+    Managed { follows: Some(primary), sync: None, held: asked.max(floor), short: false }
+}
+
+/// Whether an instance shall refuse writes by default.
+pub fn is_short(cluster: &Cluster, world: &World, instance: &Instance) -> bool {
+    let before = instance.conf.managed.as_ref().is_some_and(|managed| managed.short);
+    world.room.is_short(cluster.spec.storage.get(), before)
 }
 
 fn configure(ordinal: u8, instance: &Instance, managed: Managed, todo: &mut Todo) {

@@ -3,6 +3,7 @@
 use super::{Hidden, Model};
 use crate::engine::local::{
     mark::{ClusterMark, InstanceMark, Settings, Stage},
+    room::Room,
     world::{Answer, Conf, Data, Held, Instance, Managed, Process, Proxy, Tools, World},
 };
 use domain::{
@@ -74,7 +75,7 @@ prop_compose! {
         let (fenced, synced, base, limited) = flags;
         let mark = InstanceMark { port: 20_000, stage: stage.clone(), fenced, synced, failures, restarts, once: stage == Stage::Built, ..InstanceMark::default() };
         let process = if data == Data::Absent && process == Process::Running { Process::Leftover } else { process };
-        let managed = base.then_some(Managed { follows, sync: None, held: Held([100, 64, 0, 40, 8]) });
+        let managed = base.then_some(Managed { follows, sync: None, held: Held([100, 64, 0, 40, 8]), short: false });
         let (branch, position, slots, role, stubborn) = hidden;
         let held = Held([100, 64, 0, 40, 8]);
         let hidden = Hidden { branch, position, slots, role, held, size_pending: false, stubborn };
@@ -87,7 +88,7 @@ prop_compose! {
     pub fn model()(
         cluster in cluster(), instances in prop::collection::btree_map(1u8..5, instance(), 0..5),
         primary in option::weighted(0.9, 1u8..5), proxied: bool, switched in 0u32..3, attempts in 0u8..4,
-        accepted in option::of(settings()), proven in option::of(settings()), rewind: bool, unknown in prop::collection::btree_set(1u8..5, 0..2),
+        accepted in option::of(settings()), proven in option::of(settings()), rewind: bool, used in option::of(0u64..2 << 30), unknown in prop::collection::btree_set(1u8..5, 0..2),
     ) -> Model {
         let mark = ClusterMark {
             primary,
@@ -100,7 +101,7 @@ prop_compose! {
         let instances = instances.into_iter().map(|(o, (instance, _))| (o, Seen::Known(instance))).collect();
         let tools = Tools { install: true, haproxy: true, rewind, basebackup: true };
         let proxy = Proxy { running: false, serves: None, trouble: None };
-        let world = World { mark, instances, proxy, tools };
+        let world = World { mark, instances, proxy, tools, room: Room { used, disk: None } };
         // Three unrelated histories: in a world that went wrong, copies may have nothing in common.
         let branches = vec![(0, 0), (0, 3), (2, 0)];
         Model { cluster, world, hidden, branches, unknown: unknown.into_iter().collect::<BTreeSet<u8>>(), fuel: u32::MAX }

@@ -94,7 +94,7 @@ impl Model {
                     let held = Held::of(&Default::default());
                     let instance = m.instance(ordinal);
                     (instance.data, instance.conf.base) = (Data::There { standby: false }, true);
-                    instance.conf.managed = Some(Managed { follows: None, sync: None, held });
+                    instance.conf.managed = Some(Managed { follows: None, sync: None, held, short: false });
                     m.branches.push((m.branches.len(), 0));
                     *m.hidden(ordinal) = Hidden { branch: m.branches.len() - 1, ..Hidden::default() };
                 })?;
