@@ -201,8 +201,8 @@ impl Hand<'_> {
             None => healthy,
         };
         let now = self.api.get(&name).await?;
-        // What was changed meanwhile has an event of its own.
-        if now.metadata.generation == object.metadata.generation { self.say(&now, strip(healthy)).await } else { Ok(()) }
+        // What was changed meanwhile has an event of its own; but whoever attends to that may have looked before the last pod was made here.
+        if now.metadata.generation == object.metadata.generation { self.say(&now, strip(healthy)).await } else { Box::pin(self.cluster(&now)).await }
     }
 
     async fn pod(&self, object: &DynamicObject, name: &str) -> kube::Result<()> {
