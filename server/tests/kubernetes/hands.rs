@@ -32,6 +32,24 @@ async fn a_cluster_deleted_by_hand_is_told_and_not_made_anew() {
     place.remove(&mut orders).await;
 }
 
+/// Of three instances one finds no machine, for weeks: the wish is never wholly reached, and the others hold data.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_was_never_wholly_as_wished_for_is_not_made_anew_either() {
+    let Some(server) = shared().await else { return };
+    let mut place = Place::open(server).await;
+    let _operator = place.operator(Mood { silent: true, ..Mood::default() });
+    let mut orders = cluster("orders");
+    place.until(&mut orders, "it is there", |_, progress| matches!(progress, Progress::Working(_))).await;
+    assert_eq!(orders.status.generation, 0);
+    place.api("Cluster").delete("orders", &DeleteParams::background()).await.unwrap();
+    eventually("it is gone", async || place.api("Cluster").get_opt("orders").await.unwrap().is_none().then_some(())).await;
+    place.blocked(&mut orders, "Vanished").await;
+    place.reopen();
+    place.blocked(&mut orders, "Vanished").await;
+    assert!(place.versions().await.is_empty());
+    place.remove(&mut orders).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_stands_for_a_user_is_made_again_since_the_user_is_still_there() {
     let Some(server) = shared().await else { return };

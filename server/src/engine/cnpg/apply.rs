@@ -88,7 +88,7 @@ impl Cnpg {
         if let Some(reason) = refuse::refused(cluster, &catalog, facts.as_deref(), world.own(cluster).map(|object| &object.body)) {
             return Ok(Progress::Blocked(reason));
         }
-        if world.cluster.is_none() && cluster.status.generation > 0 {
+        if world.cluster.is_none() && was_there(cluster) {
             let message = "Its Cluster object is not at the place any more: it was deleted there, and its volumes with it, or the place was restored from before \
                            it was made. It is not made anew by itself, since that would be an empty one. Delete this cluster here and create it again, or \
                            restore the object there.";
@@ -256,3 +256,9 @@ pub fn waits_for(meta: &Meta) -> String {
     let others: Vec<_> = meta.finalizers.iter().map(String::as_str).filter(|name| *name != "foregroundDeletion").collect();
     if others.is_empty() { String::new() } else { format!("; it waits for {}", others.join(", ")) }
 }
+/// Whether its Cluster object was ever there: also one that never came to all that was wished for may hold data. Endpoints are those of an object that was
+/// seen, and are kept from then on.
+fn was_there(cluster: &Cluster) -> bool {
+    cluster.status.generation > 0 || !cluster.status.endpoints.is_empty()
+}
+
