@@ -117,6 +117,32 @@ async fn a_label_that_is_taken_off_is_told_with_the_command_that_puts_it_back() 
     place.reach(&mut orders).await;
 }
 
+/// What the portal does not know again it does not delete, and it does not forget it either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_without_its_label_is_neither_deleted_nor_forgotten() {
+    let Some(server) = shared().await else { return };
+    let mut place = Place::open(server).await;
+    let _operator = place.operator(Mood::default());
+    let mut orders = cluster("orders");
+    let user = Change::AddUser { id: Uuid::now_v7(), name: "alice".parse().unwrap(), replication: false, description: Description::default() };
+    place.wish(&mut orders, [user]);
+    place.reach(&mut orders).await;
+    let before = place.versions().await;
+    place.edit("orders", json!({ "metadata": { "labels": { "howdah.dev/cluster": null } } })).await;
+    orders.deleted_at = Some(Timestamp::now());
+    let told = async || match place.engine.remove(&orders).await {
+        Ok(Progress::Blocked(reason)) if reason.code == "LabelLost" => Some(reason.message),
+        Ok(Progress::Settled) => panic!("it is still there"),
+        _ => None,
+    };
+    let words = eventually("it is told", told).await;
+    assert!(words.contains(&format!("howdah.dev/cluster={}", orders.id)) && words.contains("delete"), "{words}");
+    assert_eq!(place.versions().await["DatabaseRole/orders-alice"], before["DatabaseRole/orders-alice"], "what belongs to it stays as well");
+    place.edit("orders", json!({ "metadata": { "labels": { "howdah.dev/cluster": orders.id.to_string() } } })).await;
+    place.remove(&mut orders).await;
+    assert!(place.versions().await.is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_finalizer_that_hangs_is_named_and_holds_up_nobody_else() {
     let Some(server) = shared().await else { return };

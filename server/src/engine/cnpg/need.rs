@@ -1,7 +1,7 @@
 //! Whether an object has to be written: pure. An idle look finds nothing to do, whoever filled in defaults meanwhile.
 
 use super::build::{APPLIED, TAKEOVERS, Wanted};
-use crate::engine::kube::object::{Meta, OWNER, is_within};
+use crate::engine::kube::object::{Kind, Meta, OWNER, is_within};
 use domain::{Cluster, status::Reason};
 use serde_json::Value;
 
@@ -16,18 +16,25 @@ pub enum Need {
     TakeOver,
 }
 
+/// Code of the reason that [`relabel`] is told with.
+pub const LABEL_LOST: &str = "LabelLost";
+
+/// The command that gives an object of ours its label back, if it has lost it.
+pub fn relabel(cluster: &Cluster, kind: &Kind, meta: &Meta) -> Option<String> {
+    // Only ours have the one, and only somebody's hand takes off the other.
+    let lost = meta.owner().is_none() && meta.annotation(APPLIED).is_some();
+    lost.then(|| format!("kubectl --namespace {} label {}.{} {} {OWNER}={}", meta.namespace, kind.plural, kind.group, meta.name, cluster.id))
+}
+
 /// `live`: its metadata and its spec as JSON text; none: it is not there. An error: it is somebody else's.
 pub fn need(cluster: &Cluster, wanted: &Wanted, live: Option<(&Meta, &str)>) -> Result<Need, Reason> {
     let Some((meta, spec)) = live else { return Ok(Need::Apply) };
     if meta.owner() != Some(cluster.id) {
         let what = wanted.kind.kind;
-        // Only ours have the one, and only somebody's hand takes off the other.
-        if meta.owner().is_none() && meta.annotation(APPLIED).is_some() {
-            let label =
-                format!("kubectl --namespace {} label {}.{} {} {OWNER}={}", meta.namespace, wanted.kind.plural, wanted.kind.group, wanted.name, cluster.id);
+        if let Some(label) = relabel(cluster, &wanted.kind, meta) {
             let message =
                 format!("The {what} {} has lost the label by which the portal knows it, and is left alone until it is put back: {label}", wanted.name);
-            return Err(Reason::new("LabelLost", message));
+            return Err(Reason::new(LABEL_LOST, message));
         }
         let message = format!("There is a {what} named {} that this portal did not make for this cluster. Delete or rename one of the two.", wanted.name);
         return Err(Reason::new("NameTaken", message));

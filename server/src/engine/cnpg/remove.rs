@@ -1,6 +1,12 @@
 //! Takes a cluster away: the Cluster with its pods and volumes, then what it does not own. Nothing that does not carry our label is touched.
 
-use super::{Cnpg, apply::waits_for, build, crd, inside::secret_of};
+use super::{
+    Cnpg,
+    apply::waits_for,
+    build, crd,
+    inside::secret_of,
+    need::{LABEL_LOST, relabel},
+};
 use crate::engine::{
     EngineError,
     kube::{
@@ -24,6 +30,15 @@ impl Cnpg {
                 self.place.delete(&crd::CLUSTER, Some(&namespace), &object.meta.name, &object.meta.uid, PropagationPolicy::Foreground).await?;
             }
             return Ok(going(&crd::CLUSTER, &object.meta));
+        }
+        // Nor is anything that belongs to it taken away: it serves people who may not know that it was deleted here.
+        if let Some(label) = world.cluster.as_deref().and_then(|object| relabel(cluster, &crd::CLUSTER, &object.meta)) {
+            let message = format!(
+                "The Cluster {} has lost the label by which the portal knows it, so it is not deleted. To have it deleted, put the label back ({label}), or \
+                 delete it by hand.",
+                cluster.name
+            );
+            return Ok(Progress::Blocked(Reason::new(LABEL_LOST, message)));
         }
         let mut left = None;
         for role in &world.roles {
