@@ -198,7 +198,7 @@ async fn a_kubeconfig_that_cannot_be_used_says_why() {
 }
 
 /// Lets an account do everything in a namespace, and look at what belongs to none.
-async fn allow(admin: &kube::Client, home: &str, inside: &str, name: &str) {
+pub async fn allow(admin: &kube::Client, home: &str, inside: &str, name: &str) {
     let account = json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": name } });
     let subject = json!([{ "kind": "ServiceAccount", "name": name, "namespace": home }]);
     let rules = |groups: Value, resources: Value, verbs: Value| json!([{ "apiGroups": groups, "resources": resources, "verbs": verbs }]);
@@ -216,9 +216,15 @@ async fn allow(admin: &kube::Client, home: &str, inside: &str, name: &str) {
     ] {
         apply(admin, home, &object).await.unwrap();
     }
-    let role = kind("Role", "portal", json!({ "rules": rules(json!(["*"]), json!(["*"]), json!(["*"])) }));
+    let role = role(&json!(["*"]), &json!(["*"]));
     let binding = kind("RoleBinding", "portal", json!({ "subjects": subject, "roleRef": to("Role", "portal") }));
     for object in [role, binding] {
         eventually("rights are given", async || apply(admin, inside, &object).await.ok()).await;
     }
+}
+
+/// The role that [`allow`] binds, with these rights.
+pub fn role(resources: &Value, verbs: &Value) -> Value {
+    let rules = json!([{ "apiGroups": ["*"], "resources": resources, "verbs": verbs }]);
+    json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": { "name": "portal" }, "rules": rules })
 }

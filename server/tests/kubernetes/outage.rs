@@ -1,14 +1,18 @@
 //! An API server that is away, comes back, forgets, or cannot be reached: nothing is lost, nothing is made twice, nothing is taken for gone.
 
 use super::{
-    operator::Mood,
+    denied::{allow, role},
+    operator::{Mood, kind},
     place::{Place, cluster, nudged},
-    support::{Server, eventually, own, shared, with},
+    support::{Server, apply, eventually, namespace, own, shared, token, with},
     wire::{Way, Wire},
 };
 use domain::{Change, Cluster, Phase, Timestamp, observed::Progress};
 use futures::future::join_all;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::{
+    Api, Client,
+    api::{DeleteParams, DynamicObject, Patch, PatchParams},
+};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -142,12 +146,65 @@ async fn a_watch_that_is_cut_misses_nothing() {
     let mut nudges = place.nudges();
     way.set(Wire::Cut);
     place.until(&mut orders, "it cannot be seen", |cluster, _| cluster.status.phase == Phase::Unknown).await;
-    let pods: kube::Api<k8s_openapi::api::core::v1::Pod> = kube::Api::namespaced(place.client.clone(), &place.namespace);
+    let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(place.client.clone(), &place.namespace);
     pods.delete("orders-1", &DeleteParams::default().grace_period(0)).await.unwrap();
     way.set(Wire::Open);
     nudged(&mut nudges, orders.id).await;
     place.until(&mut orders, "the primary is missed", |cluster, _| cluster.status.phase == Phase::Down).await;
     place.reopen();
+}
+
+/// For a while after its watch was cut the portal goes by what it saw last. What is gone meanwhile must not come back by a wish that falls into that while.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_that_is_based_on_what_was_seen_before_makes_nothing_anew() {
+    let Some(server) = shared().await else { return };
+    let (admin, way) = (server.client().await, Way::to(server.port()).await);
+    let home = namespace(&admin).await;
+    allow(&admin, &home, &home, "portal").await;
+    let bearer = token(&admin, &home, "portal").await;
+    let mut place = Place::at(admin.clone(), home.clone(), server.kubeconfig());
+    place.reconfigure(|config| {
+        config["users"][0]["user"]["token"] = bearer.clone().into();
+        config["clusters"][0]["cluster"]["server"] = format!("https://127.0.0.1:{}", way.port).into();
+    });
+    let _operator = place.operator(Mood::default());
+    let (mut orders, mut bills) = (cluster("orders"), cluster("bills"));
+    place.reach(&mut orders).await;
+    place.reach(&mut bills).await;
+
+    // Watches that are cut from now on stay so.
+    let may = async |verbs: &[&str]| apply(&admin, &home, &role(&json!(["*"]), &json!(verbs))).await.unwrap();
+    may(&["get", "create", "patch", "delete"]).await;
+    let mut config = server.config().await;
+    config.auth_info.token = Some(bearer.into());
+    let account = Client::try_from(config).unwrap();
+    let account: Api<DynamicObject> = Api::namespaced_with(account, &home, &kind("Cluster"));
+    eventually("it may not list any more", async || account.list(&Default::default()).await.is_err().then_some(())).await;
+    way.set(Wire::Cut);
+    eventually("that is noticed", async || way.idle().then_some(())).await;
+    way.set(Wire::Open);
+    place.report("it goes on", |report| report.reachable.is_ok()).await;
+    let clusters = place.api("Cluster");
+    let mut other = clusters.get("bills").await.unwrap();
+    for name in ["orders", "bills"] {
+        clusters.delete(name, &DeleteParams::background()).await.unwrap();
+        eventually("it is gone", async || clusters.get_opt(name).await.unwrap().is_none().then_some(())).await;
+    }
+    // Somebody brought this one back from a backup, with who manages what: another object, and the portal's.
+    (other.metadata.uid, other.metadata.resource_version, other.metadata.managed_fields) = (None, None, None);
+    let restored = clusters.patch("bills", &PatchParams::apply("howdah"), &Patch::Apply(&other)).await.unwrap();
+    for cluster in [&mut orders, &mut bills] {
+        *cluster = cluster.change(None, vec![Change::Scale { instances: 2 }], Timestamp::now()).unwrap();
+        let progress = place.pass(cluster).await;
+        assert!(matches!(&progress, Progress::Working(reason) if reason.message.contains("uid")), "{}: {progress:?}", cluster.name);
+    }
+    assert!(clusters.get_opt("orders").await.unwrap().is_none(), "an empty cluster was made in its place");
+    assert_eq!(clusters.get("bills").await.unwrap().metadata.generation, restored.metadata.generation);
+
+    may(&["*"]).await;
+    place.blocked(&mut orders, "Vanished").await;
+    place.reach(&mut bills).await;
+    assert_eq!(clusters.get("bills").await.unwrap().metadata.uid, restored.metadata.uid);
 }
 
 /// A connection on which nobody answers says nothing of itself.

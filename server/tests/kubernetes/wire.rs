@@ -45,6 +45,12 @@ impl Way {
     pub fn set(&self, wire: Wire) {
         self.wire.send_replace(wire);
     }
+
+    /// Whether no connection is left.
+    pub fn idle(&self) -> bool {
+        // The one who accepts has one, too.
+        self.wire.receiver_count() == 1
+    }
 }
 
 impl Drop for Way {

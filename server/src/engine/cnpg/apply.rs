@@ -24,8 +24,8 @@ use crate::{
 };
 use domain::{Cluster, observed::Progress, quantity::Bytes, spec::Power, status::Reason};
 use kube::api::DynamicObject;
-use serde_json::json;
-use std::collections::BTreeMap;
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, time::Duration};
 
 /// The image catalog to take images from: the one that was named, else the first.
 pub fn catalog(place: &Place) -> Option<String> {
@@ -168,19 +168,41 @@ impl Cnpg {
 
     /// Writes an object if it needs to be; whether that changed it.
     pub(super) async fn apply(&self, cluster: &Cluster, namespace: &str, wanted: &Wanted, live: Option<(&Meta, &str)>) -> Result<bool, EngineError> {
-        let written = match need(cluster, wanted, live).map_err(EngineError::Blocked)? {
+        let need = need(cluster, wanted, live).map_err(EngineError::Blocked)?;
+        let mut body = wanted.body.clone();
+        // An apply makes what is not there, and what was seen may be gone by now, with its data: only of this very object more is wished for.
+        if let Some((meta, _)) = live {
+            body["metadata"]["uid"] = meta.uid.as_str().into();
+        }
+        let written = match need {
             Need::Nothing => return Ok(false),
-            Need::Apply => self.place.apply(&wanted.kind, Some(namespace), &wanted.body).await?,
-            Need::TakeOver => self.place.take_over(&wanted.kind, Some(namespace), &wanted.body).await?,
+            Need::Apply => self.place.apply(&wanted.kind, Some(namespace), &body).await,
+            Need::TakeOver => self.place.take_over(&wanted.kind, Some(namespace), &body).await,
         };
+        let written = self.or_forget(&wanted.kind, namespace, &wanted.name, written)?;
         // Who fills in or leaves out values in a way of its own must not keep us at it for ever.
         let changed = live.is_none_or(|(meta, _)| written.metadata.resource_version.as_ref() != Some(&meta.version));
         self.put(&wanted.kind, written);
         Ok(changed)
     }
 
-    fn put(&self, kind: &Kind, object: kube::api::DynamicObject) {
+    fn put(&self, kind: &Kind, object: DynamicObject) {
         self.eyes.put(kind, object);
+    }
+
+    /// A merge patch of this very object and of none that has its name by now.
+    pub(super) async fn merge(&self, kind: &Kind, namespace: &str, meta: &Meta, mut patch: Value) -> Result<DynamicObject, EngineError> {
+        patch["metadata"]["uid"] = meta.uid.as_str().into();
+        let written = self.place.merge(kind, Some(namespace), &meta.name, &patch).await;
+        Ok(self.or_forget(kind, namespace, &meta.name, written)?)
+    }
+
+    /// What a write came to. If it was based on what is old, that is not relied on any more, although nothing else has told yet.
+    fn or_forget(&self, kind: &Kind, namespace: &str, name: &str, written: Result<DynamicObject, Failure>) -> Result<DynamicObject, Failure> {
+        if let Err(Failure::Stale(_)) = &written {
+            self.eyes.forget(kind, namespace, name);
+        }
+        written
     }
 
     async fn act(&self, cluster: &Cluster, namespace: &str, object: &Object<crd::Cluster>, world: &World, outcome: &mut Outcome) -> Result<(), EngineError> {
@@ -190,7 +212,7 @@ impl Cnpg {
             act::Next::Wait(reason) => outcome.wait(&reason.code.clone(), reason.message),
             act::Next::Refuse(reason) => outcome.blocked = Some(reason),
             act::Next::Annotate(annotations, what) => {
-                let written = self.place.merge(&crd::CLUSTER, Some(namespace), name, &json!({ "metadata": { "annotations": annotations } })).await?;
+                let written = self.merge(&crd::CLUSTER, namespace, &object.meta, json!({ "metadata": { "annotations": annotations } })).await?;
                 self.put(&crd::CLUSTER, written);
                 self.memory.note_change(cluster.id);
                 outcome.moved(what);
@@ -204,7 +226,7 @@ impl Cnpg {
                     written => written?,
                 };
                 self.put(&crd::CLUSTER, written);
-                let written = self.place.merge(&crd::CLUSTER, Some(namespace), name, &json!({ "metadata": { "annotations": annotations } })).await?;
+                let written = self.merge(&crd::CLUSTER, namespace, &object.meta, json!({ "metadata": { "annotations": annotations } })).await?;
                 self.put(&crd::CLUSTER, written);
                 outcome.moved(what);
             }

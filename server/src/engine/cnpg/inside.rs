@@ -90,7 +90,7 @@ impl Cnpg {
     async fn touch(&self, kind: &Kind, namespace: &str, meta: &Meta) -> Result<(), EngineError> {
         if self.memory.may_touch(&meta.uid) {
             let annotations = json!({ AGAIN: domain::Timestamp::now().to_string() });
-            self.place.merge(kind, Some(namespace), &meta.name, &json!({ "metadata": { "annotations": annotations } })).await?;
+            self.merge(kind, namespace, meta, json!({ "metadata": { "annotations": annotations } })).await?;
         }
         Ok(())
     }
@@ -154,7 +154,7 @@ impl Cnpg {
             outcome.wait("Leaving", format!("{} {} is being deleted{}.", kind.kind, meta.name, waits_for(meta)));
             return Ok(());
         }
-        self.place.merge(kind, Some(namespace), &meta.name, &json!({ "spec": { policy: "delete" } })).await?;
+        self.merge(kind, namespace, meta, json!({ "spec": { policy: "delete" } })).await?;
         self.place.delete(kind, Some(namespace), &meta.name, &meta.uid, PropagationPolicy::Background).await?;
         outcome.moved(format!("{} {} was deleted.", kind.kind, meta.name));
         Ok(())

@@ -1,7 +1,12 @@
 //! What is at the place of one cluster: its objects as read in one look.
 
 use super::crd::{self, is_instance};
-use crate::engine::kube::{failure::Failure, object::Object, place::Place, watch::Watches};
+use crate::engine::kube::{
+    failure::Failure,
+    object::{Kind, Object},
+    place::Place,
+    watch::Watches,
+};
 use domain::Cluster;
 use std::sync::Arc;
 
@@ -83,11 +88,21 @@ impl Eyes {
     }
 
     /// What our own write came to: read before the watch tells of it.
-    pub fn put(&self, kind: &crate::engine::kube::object::Kind, object: kube::api::DynamicObject) {
+    pub fn put(&self, kind: &Kind, object: kube::api::DynamicObject) {
         match kind.kind {
             "Cluster" => self.clusters.put(object),
             "Database" => self.databases.put(object),
             "DatabaseRole" => self.roles.put(object),
+            _ => {}
+        }
+    }
+
+    /// The object is not what it was, although nobody has told yet: whoever looks next asks the API server itself.
+    pub fn forget(&self, kind: &Kind, namespace: &str, name: &str) {
+        match kind.kind {
+            "Cluster" => self.clusters.forget(namespace, name),
+            "Database" => self.databases.forget(namespace, name),
+            "DatabaseRole" => self.roles.forget(namespace, name),
             _ => {}
         }
     }

@@ -92,6 +92,8 @@ fn answered(what: &str, status: &Status) -> Failure {
         (404, _) if status.details.as_ref().is_none_or(|details| details.name.is_empty()) => {
             Failure::Retry(format!("{what}: the API server does not serve that kind (404); is the operator still installed there, with its CRDs?"))
         }
+        // Another object has that name by now.
+        (422, _) if causes.iter().any(|cause| cause.field == "metadata.uid") => Failure::Stale(format!("{what}: {message}")),
         (422 | 400, _) => blocked("Refused", format!("Kubernetes refuses this: {message}.")),
         // An unknown field or a wrong type in an apply: trying again cannot help.
         (500, _) if message.contains("failed to create typed patch object") => {

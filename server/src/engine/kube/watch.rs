@@ -292,6 +292,11 @@ impl<T: Readable> Watches<T> {
         kept.objects.get(&(namespace.to_owned(), name.to_owned())).cloned()
     }
 
+    /// What is known of that object is old.
+    pub fn forget(&self, namespace: &str, name: &str) {
+        self.at(namespace).kept.write().unwrap_or_else(PoisonError::into_inner).take(&(namespace.to_owned(), name.to_owned()));
+    }
+
     /// What a write of ours came to.
     pub fn put(&self, object: DynamicObject) {
         match Object::<T>::read(object) {
