@@ -11,8 +11,9 @@ use domain::{
     database::Grants,
     name::Description,
     observed::Progress,
+    parameter::Parameters,
     spec::Power,
-    status::{InstanceState, Item},
+    status::{InstanceState, Item, kinds},
 };
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
@@ -80,6 +81,23 @@ async fn a_silent_operator_is_named_and_goes_on_where_it_was() {
     assert_eq!(wish.status.instances[0].state, InstanceState::Ready);
     operator.change(Mood::default());
     place.reach(&mut wish).await;
+}
+
+/// The phase of before stays, and here nobody can be asked what PostgreSQL runs with.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parameter_is_not_called_in_effect_while_the_operator_is_silent() {
+    let Some(server) = shared().await else { return };
+    let mut place = Place::open(server).await;
+    let operator = place.operator(Mood::default());
+    let mut orders = cluster("orders");
+    place.reach(&mut orders).await;
+    operator.change(Mood { silent: true, ..Mood::default() });
+    let parameters = Parameters([("work_mem".to_owned(), "7MB".to_owned())].into());
+    place.wish(&mut orders, [Change::SetParameters { parameters }]);
+    let said = place.until(&mut orders, "it is written", |_, progress| !matches!(progress, Progress::Moved(_))).await;
+    assert!(matches!(&said, Progress::Working(reason) if reason.code == "Applied"), "{said:?}");
+    let told = orders.status.condition(kinds::PARAMETERS).unwrap();
+    assert!(orders.status.phase == Phase::Changing && told.holds.is_none() && told.reason.message.contains("was not asked"), "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use super::{
     crd::{self, SECRET},
     has_roles, landed,
     need::{Need, need},
-    refuse,
+    proof, refuse,
     world::World,
 };
 use crate::{
@@ -112,10 +112,10 @@ impl Cnpg {
         if landed != Progress::Settled {
             self.memory.note_unrest(cluster.id);
         } else if outcome.moved.is_none() && cluster.spec.power == Power::On && cluster.status.generation < cluster.generation {
-            match self.lacking(cluster).await {
-                Some(Some(reason)) if self.memory.doubts(cluster) => outcome.wait(&reason.code.clone(), reason.message),
-                None if self.memory.is_fresh(cluster.id) => outcome.wait("Applied", "The operator takes up the change."),
-                Some(_) | None => {}
+            let lacking = self.lacking(cluster).await;
+            let doubted = if let Some(Some(_)) = lacking { self.memory.doubted(cluster) } else { Duration::ZERO };
+            if let Some(reason) = proof::awaited(lacking, doubted, self.memory.is_fresh(cluster.id)) {
+                outcome.wait(&reason.code.clone(), reason.message);
             }
             landed = self.volumes(cluster, &namespace).await?;
         }
@@ -259,6 +259,12 @@ impl Cnpg {
     }
 }
 
+/// Whether its Cluster object was ever there: also one that never came to all that was wished for may hold data. Endpoints are those of an object that was
+/// seen, and are kept from then on.
+fn was_there(cluster: &Cluster) -> bool {
+    cluster.status.generation > 0 || !cluster.status.endpoints.is_empty()
+}
+
 /// Why there is nothing to take images from. Not having read any is no proof.
 fn no_catalog(facts: Option<&Facts>) -> Result<Progress, EngineError> {
     if let Some(facts) = facts.filter(|facts| facts.uncertain || !facts.groups.contains(CNPG)) {
@@ -278,9 +284,3 @@ pub fn waits_for(meta: &Meta) -> String {
     let others: Vec<_> = meta.finalizers.iter().map(String::as_str).filter(|name| *name != "foregroundDeletion").collect();
     if others.is_empty() { String::new() } else { format!("; it waits for {}", others.join(", ")) }
 }
-/// Whether its Cluster object was ever there: also one that never came to all that was wished for may hold data. Endpoints are those of an object that was
-/// seen, and are kept from then on.
-fn was_there(cluster: &Cluster) -> bool {
-    cluster.status.generation > 0 || !cluster.status.endpoints.is_empty()
-}
-

@@ -10,9 +10,6 @@ use std::{
 /// How long a change of parameters is waited for before a healthy phase is believed.
 const SETTLING: Duration = Duration::from_secs(15);
 
-/// How long the primary's own parameters are believed against a healthy phase.
-const DOUBT: Duration = Duration::from_secs(120);
-
 /// How often an object is touched in a row, and after which time anew.
 const TOUCHES: u32 = 5;
 const FORGIVEN: Duration = Duration::from_secs(600);
@@ -58,14 +55,14 @@ impl Memory {
         fresh
     }
 
-    /// Whether it is early to believe the operator against what the primary has: it may write a value otherwise than it was wished for.
-    pub(super) fn doubts(&self, cluster: &Cluster) -> bool {
+    /// For how long the operator has said that all is well, and the primary has had something else.
+    pub(super) fn doubted(&self, cluster: &Cluster) -> Duration {
         let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
         let (generation, since) = doubts.entry(cluster.id).or_insert_with(|| (cluster.generation, Instant::now()));
         if *generation != cluster.generation {
             (*generation, *since) = (cluster.generation, Instant::now());
         }
-        since.elapsed() < DOUBT
+        since.elapsed()
     }
 
     /// Whether an object may be touched now: a few times, a second apart and more.
@@ -88,3 +85,4 @@ impl Memory {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 }
+        self.doubts.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);

@@ -138,7 +138,16 @@ fn items(cluster: &Cluster, world: &World) -> Inside {
         let object = world.databases.iter().find(|database| database.meta.name == by_name(name.as_str()));
         (name.clone(), object.map_or(Item::New, |database| item(database.meta.generation, &database.body.status, 0)))
     });
-    Inside { users: users.collect(), databases: databases.collect(), ..Inside::default() }
+    let unseen = "PostgreSQL itself was not asked, and no object says whether parameters are in effect.";
+    Inside { users: users.collect(), databases: databases.collect(), unseen_parameters: Some(unseen.into()), ..Inside::default() }
+}
+
+/// Whether one version of an object is older than another. Versions grow with every write.
+fn is_before(one: &str, other: &str) -> bool {
+    match (one.parse::<u64>(), other.parse::<u64>()) {
+        (Ok(one), Ok(other)) => one < other,
+        _ => one != other,
+    }
 }
 
 fn item(generation: i64, status: &crd::Applied, password_version: u32) -> Item {

@@ -2,13 +2,18 @@
 
 use super::{Cnpg, build};
 use crate::engine::kube::parameters;
-use domain::{Cluster, status::Reason};
+use domain::{Cluster, quorum::Durability, status::Reason};
 use sqlx::{ConnectOptions, types::Json};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::timeout;
 
 /// Longest wait for the answer.
 const ANSWER: Duration = Duration::from_secs(5);
+
+/// How long a quorum is waited for that may never come: the operator lowers a preferred one by itself as long as replicas are missing.
+const DOUBT: Duration = Duration::from_secs(120);
+/// Code of the reason about a quorum that the operator may lower.
+const PREFERRED: &str = "Quorum";
 
 /// What files say last of each parameter, what waits for a restart, and whom commits wait for.
 const ASK: &str = "select jsonb_build_object(
@@ -40,9 +45,26 @@ impl Cnpg {
     }
 }
 
+/// What is still waited for although the operator says that all is well. `lacking`: as [`Cnpg::lacking`] says, and `doubted` for how long; `fresh`: the
+/// change is so young that the operator may not have seen it.
+pub(super) fn awaited(lacking: Option<Option<Reason>>, doubted: Duration, fresh: bool) -> Option<Reason> {
+    match lacking {
+        Some(Some(reason)) if doubted < DOUBT => Some(reason),
+        Some(Some(reason)) if reason.code == PREFERRED => None,
+        Some(Some(reason)) => {
+            let late = "That takes longer than it should: CloudNativePG's operator may be down, or something else in the configuration overrules it.";
+            Some(Reason::new(&reason.code, format!("{} {late}", reason.message)))
+        }
+        None if fresh => Some(Reason::new("Applied", "The operator takes up the change.")),
+        Some(None) | None => None,
+    }
+}
+
 fn missing(cluster: &Cluster, answer: &Answer) -> Option<Reason> {
     let parameters = parameters::parameters(&cluster.spec);
-    if let Some((name, value)) = parameters.iter().find(|(name, value)| answer.files.get(**name) != Some(*value)) {
+    // The operator writes a backslash as it is, and PostgreSQL reads it as the beginning of another character.
+    let there = |name: &str, value: &String| answer.files.get(name).is_some_and(|there| there == value || value.contains('\\'));
+    if let Some((name, value)) = parameters.iter().find(|(name, value)| !there(name, value)) {
         return Some(Reason::new("Parameters", format!("{name} = {value} is on its way to the instances.")));
     }
     if !answer.pending.is_empty() {
@@ -50,7 +72,11 @@ fn missing(cluster: &Cluster, answer: &Answer) -> Option<Reason> {
     }
     let start = build::synchronous_number(&cluster.spec).map_or_else(String::new, |number| format!("ANY {number} ("));
     let same = if start.is_empty() { answer.sync.is_empty() } else { answer.sync.starts_with(&start) };
-    (!same).then(|| Reason::new("Quorum", "The new number of replicas to wait for is on its way to the primary."))
+    let code = match cluster.spec.quorum.durability {
+        Durability::Preferred => PREFERRED,
+        Durability::Required => "RequiredQuorum",
+    };
+    (!same).then(|| Reason::new(code, "The new number of replicas to wait for is on its way to the primary."))
 }
 
 #[cfg(test)]
@@ -75,5 +101,25 @@ mod tests {
         let mut old = good();
         old.files.insert("work_mem".into(), "4MB".into());
         assert_eq!(missing(&wish, &old).map(|reason| reason.code), Some("Parameters".into()));
+        let mut escaped = wish.clone();
+        escaped.spec.parameters.0.insert("work_mem".into(), r"4\115B".into());
+        assert_eq!(missing(&escaped, &old), None, "PostgreSQL reads it otherwise than it is written");
+    }
+
+    /// The phase of before stays when nobody is there to change it.
+    #[test]
+    fn an_operator_that_is_down_never_makes_a_parameter_come_into_effect() {
+        let (soon, late) = (Duration::from_secs(30), Duration::from_secs(3600));
+        let code = |reason: Option<Reason>| reason.map(|reason| reason.code);
+        for lacks in ["Parameters", "Restarting", "RequiredQuorum"] {
+            let lacking = || Some(Some(Reason::new(lacks, "It is on its way.")));
+            assert_eq!(awaited(lacking(), soon, false).map(|reason| reason.message), Some("It is on its way.".into()));
+            let told = awaited(lacking(), late, false).expect("still waited for");
+            assert!(told.code == lacks && told.message.starts_with("It is on its way.") && told.message.contains("operator may be down"), "{told:?}");
+        }
+        let lowered = || Some(Some(Reason::new(PREFERRED, "It is on its way.")));
+        assert_eq!((code(awaited(lowered(), soon, false)), awaited(lowered(), late, false)), (Some(PREFERRED.into()), None));
+        assert_eq!((awaited(Some(None), late, true), awaited(None, late, false)), (None, None));
+        assert_eq!(code(awaited(None, soon, true)), Some("Applied".into()));
     }
 }
