@@ -3,7 +3,7 @@
 
 use super::{
     Engine, EngineError, Sql, Verifiers,
-    kube::{place::Place, reach::Reach},
+    kube::{object::Kind, place::Place, reach::Reach},
 };
 use async_trait::async_trait;
 use domain::{
@@ -15,6 +15,7 @@ use domain::{
     vitals::Usage,
 };
 use futures::stream::{self, BoxStream, StreamExt};
+use observe::{Besides, Outside};
 use sqlx::postgres::PgConnectOptions;
 use std::{sync::Arc, time::Duration};
 use world::Eyes;
@@ -64,13 +65,18 @@ impl Cnpg {
     }
 
     /// The address that a load balancer gave.
-    async fn outside(&self, cluster: &Cluster, namespace: &str) -> Option<String> {
+    async fn outside(&self, cluster: &Cluster, namespace: &str) -> Outside {
         if !cluster.spec.external {
-            return None;
+            return Outside::Unwanted;
         }
-        let service = self.place.get_raw(&super::kube::object::Kind::core("Service", "services"), Some(namespace), &build::external(cluster)).await.ok()??;
+        let service = match self.place.get_raw(&Kind::core("Service", "services"), Some(namespace), &build::external(cluster)).await {
+            Ok(Some(service)) => service,
+            Ok(None) => return Outside::Awaited,
+            Err(failure) => return Outside::Unseen(EngineError::from(failure).to_string()),
+        };
         let given = &service.data["status"]["loadBalancer"]["ingress"][0];
-        given["hostname"].as_str().or_else(|| given["ip"].as_str()).map(str::to_owned)
+        let host = given["hostname"].as_str().or_else(|| given["ip"].as_str());
+        host.map_or(Outside::Awaited, |host| Outside::Given(host.to_owned()))
     }
 }
 
@@ -79,7 +85,8 @@ impl Engine for Cnpg {
     async fn observe(&self, cluster: &Cluster) -> Result<Observed, EngineError> {
         let namespace = self.place.namespace(cluster);
         let (world, outside) = tokio::join!(self.eyes.look(cluster), self.outside(cluster, &namespace));
-        Ok(observe::observed(cluster, &namespace, &world?, outside.as_deref(), has_roles(&self.place), Timestamp::now()))
+        let besides = Besides { outside, roles: has_roles(&self.place), secrets: self.memory.secrets_of(cluster) };
+        Ok(observe::observed(cluster, &namespace, &world?, &besides, Timestamp::now()))
     }
 
     async fn converge(&self, cluster: &Cluster, verifiers: &Verifiers) -> Result<Progress, EngineError> {

@@ -110,7 +110,7 @@ impl Pass<'_> {
                 continue;
             }
             let (status, news) = self.derive(&seen, &progress);
-            let (ended, next) = after(self.context, self.claim, &status, &progress, failed);
+            let (ended, next) = after(self.context, self.claim, &seen, &status, &progress, failed);
             let ours = match ended {
                 Ended::Failed => due::postpone(store, worker, self.claim, &status, &news, next).await?,
                 _ => due::settle(store, worker, self.claim, &status, &news, next).await?,
@@ -235,16 +235,46 @@ fn reached(cluster: &Cluster, status: &Status) -> bool {
 }
 
 /// What the pass counts as, and when to look again.
-fn after(context: &Context, claim: &Claim, status: &Status, progress: &Progress, failed: bool) -> (Ended, Duration) {
+fn after(context: &Context, claim: &Claim, seen: &Observed, status: &Status, progress: &Progress, failed: bool) -> (Ended, Duration) {
     let settings = &context.settings;
     let later = |most| (Ended::Failed, backoff(claim.attempts.saturating_add(1), most, rand::random()));
     match progress {
         _ if failed => later(settings.backoff),
-        Progress::Settled if reached(&claim.cluster, status) => (Ended::Settled, context.engine.quiet().unwrap_or(settings.settled)),
+        Progress::Settled if reached(&claim.cluster, status) => {
+            let quiet = context.engine.quiet().unwrap_or(settings.settled);
+            (Ended::Settled, rest(&seen.notes, status, settings.settled, quiet, Timestamp::now()))
+        }
         // The engine has nothing to do, and yet something is missing: a user that PostgreSQL refuses, an instance that was not seen.
         Progress::Settled => later(settings.settled),
         Progress::Blocked(_) => (Ended::Blocked, settings.settled),
         Progress::Working(_) => (Ended::Working, settings.working),
         Progress::Moved(_) => (Ended::Moving, Duration::ZERO),
+    }
+}
+
+/// How long a cluster that is as wished for is left alone. What is told beside that may end without anybody telling, as when an address comes late: then it is
+/// looked at when that is twice as old, so that what comes soon is seen soon and what never ends costs nothing.
+fn rest(notes: &[Reason], status: &Status, settled: Duration, quiet: Duration, now: Timestamp) -> Duration {
+    let youngest = notes.iter().filter_map(|note| status.condition(&note.code)).map(|condition| condition.since).max();
+    let age = youngest.map(|since| Duration::from_secs(u64::try_from(now.as_second() - since.as_second()).unwrap_or(0)));
+    age.map_or(quiet, |age| age.max(settled).min(quiet))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::status::Condition;
+
+    #[test]
+    fn a_young_note_is_looked_at_again_soon_and_one_that_never_ends_as_seldom_as_none() {
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let note = Reason::new("NoExternalAddress", "No address yet.");
+        let condition = |kind: &str, since| Condition { kind: kind.into(), holds: Some(false), reason: note.clone(), since: at(since) };
+        let status = Status { conditions: vec![condition("NoExternalAddress", 1000), condition("Ready", 1990)], ..Status::default() };
+        let rest = |notes: &[Reason], now| rest(notes, &status, Duration::from_secs(30), Duration::from_secs(600), at(now)).as_secs();
+        let told = [note.clone()];
+        assert_eq!([1000, 1031, 1100, 1599, 1700, 9000].map(|now| rest(&told, now)), [30, 31, 100, 599, 600, 600]);
+        assert_eq!(rest(&[], 1010), 600, "nothing is told");
+        assert_eq!(rest(&told, 900), 30, "clocks differ");
     }
 }

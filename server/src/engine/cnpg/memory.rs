@@ -2,7 +2,7 @@
 
 use domain::{Cluster, ClusterId, RoleName};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -34,7 +34,7 @@ pub struct Memory {
     changed: Mutex<HashMap<ClusterId, Instant>>,
     /// When objects were touched, by their uid, and how often.
     touched: Mutex<HashMap<String, (u32, Instant)>>,
-    /// Since when the primary has other parameters than the wish of that generation.
+    /// Since when the primary has something else than the wish of that generation.
     doubts: Mutex<HashMap<ClusterId, (u64, Instant)>>,
 }
 
@@ -77,12 +77,20 @@ impl Memory {
         true
     }
 
+    /// The version of the Secret of each user's password as it was last found or written.
+    pub(super) fn secrets_of(&self, cluster: &Cluster) -> BTreeMap<RoleName, String> {
+        let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = |user: &RoleName| Some((user.clone(), secrets.get(&(cluster.id, user.clone()))?.version.clone()));
+        cluster.spec.users.keys().filter_map(held).collect()
+    }
+
     pub(super) fn note_change(&self, id: ClusterId) {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Instant::now());
     }
 
+    /// The operator is at it: what it has not done yet is not late.
     pub(super) fn note_unrest(&self, id: ClusterId) {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.doubts.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 }
-        self.doubts.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);

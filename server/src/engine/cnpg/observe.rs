@@ -7,12 +7,12 @@ use super::{
 };
 use crate::engine::kube::object::Object;
 use domain::{
-    Cluster, Timestamp,
+    Cluster, RoleName, Timestamp,
     observed::{Inside, Observed, Seen},
     status::{Endpoint, EndpointKind, InstanceRole, InstanceState, InstanceStatus, Item, Reason},
     vitals::Sync,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Seconds before its end at which a certificate should have been renewed for days.
 const OVERDUE: i64 = 3 * 86_400;
@@ -20,13 +20,37 @@ const OVERDUE: i64 = 3 * 86_400;
 /// PostgreSQL's port in every pod and service.
 pub const PORT: u16 = 5432;
 
-/// What is seen of a cluster. `outside`: the address that a load balancer gave. `inside`: roles and databases are objects.
-pub fn observed(cluster: &Cluster, namespace: &str, world: &World, outside: Option<&str>, inside: bool, now: Timestamp) -> Observed {
+/// The address that a load balancer gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outside {
+    /// None is wished for.
+    Unwanted,
+    /// It has given none yet.
+    Awaited,
+    /// Host name or address.
+    Given(String),
+    /// It could not be read; why, as a clause.
+    Unseen(String),
+}
+
+/// What is known besides the objects that are watched.
+#[derive(Debug, Clone)]
+pub struct Besides {
+    /// The address from outside.
+    pub outside: Outside,
+    /// Roles and databases are objects.
+    pub roles: bool,
+    /// The version of the Secret of each user's password, as far as it was looked into.
+    pub secrets: BTreeMap<RoleName, String>,
+}
+
+/// What is seen of a cluster.
+pub fn observed(cluster: &Cluster, namespace: &str, world: &World, besides: &Besides, now: Timestamp) -> Observed {
     let own = world.own(cluster);
     let instances = own.map_or_else(Vec::new, |object| instances(cluster, &object.body, world));
-    let inside = if inside { Seen::Known(items(cluster, world)) } else { Seen::Unknown("SQL says what is inside.".into()) };
-    let endpoints = own.map_or_else(Vec::new, |_| endpoints(cluster, namespace, outside));
-    Observed { instances: Seen::Known(instances), endpoints, inside, notes: own.map_or_else(Vec::new, |object| notes(cluster, object, outside, now)) }
+    let inside = if besides.roles { Seen::Known(items(cluster, world, &besides.secrets)) } else { Seen::Unknown("SQL says what is inside.".into()) };
+    let endpoints = own.map_or_else(Vec::new, |_| endpoints(cluster, namespace, &besides.outside));
+    Observed { instances: Seen::Known(instances), endpoints, inside, notes: own.map_or_else(Vec::new, |object| notes(object, &besides.outside, now)) }
 }
 
 /// The number at the end of `orders-3`.
@@ -111,7 +135,7 @@ fn stuck(pod: &crd::Pod) -> Option<String> {
     waiting.filter(|waiting| !harmless.contains(&waiting.reason.as_str())).map(|waiting| format!("{}: {}", waiting.reason, waiting.message)).next()
 }
 
-fn endpoints(cluster: &Cluster, namespace: &str, outside: Option<&str>) -> Vec<Endpoint> {
+fn endpoints(cluster: &Cluster, namespace: &str, outside: &Outside) -> Vec<Endpoint> {
     let service = |kind, tail: &str| {
         let name = format!("{}-{tail}", cluster.name);
         Endpoint { kind, host: format!("{name}.{namespace}.svc"), name, port: PORT }
@@ -120,18 +144,26 @@ fn endpoints(cluster: &Cluster, namespace: &str, outside: Option<&str>) -> Vec<E
     if cluster.spec.instances > 1 {
         all.push(service(EndpointKind::Ro, "ro"));
     }
-    if let Some(host) = outside {
-        all.push(Endpoint { kind: EndpointKind::External, name: build::external(cluster), host: host.to_owned(), port: PORT });
-    }
+    let host = match outside {
+        Outside::Unwanted | Outside::Awaited => None,
+        Outside::Given(host) => Some(host.clone()),
+        // People may be using it.
+        Outside::Unseen(_) => cluster.status.endpoints.iter().find(|known| known.kind == EndpointKind::External).map(|known| known.host.clone()),
+    };
+    all.extend(host.map(|host| Endpoint { kind: EndpointKind::External, name: build::external(cluster), host, port: PORT }));
     all
 }
 
 /// What became of users and databases, as their objects say.
-fn items(cluster: &Cluster, world: &World) -> Inside {
+fn items(cluster: &Cluster, world: &World, secrets: &BTreeMap<RoleName, String>) -> Inside {
     let by_name = |name: &str| build::object_name(cluster, name);
     let users = cluster.spec.users.keys().map(|name| {
         let object = world.roles.iter().find(|role| role.meta.name == by_name(name.as_str()));
-        let version = object.and_then(|role| role.meta.annotation(build::PASSWORD)?.parse().ok()).unwrap_or(0);
+        let version: u32 = object.and_then(|role| role.meta.annotation(build::PASSWORD)?.parse().ok()).unwrap_or(0);
+        // The object tells the password that is meant, and its status the Secret that was taken: until it is the one of now, the password is that of before.
+        let taken = object.map_or("", |role| role.body.status.secret_resource_version.as_str());
+        let behind = secrets.get(name).is_some_and(|found| is_before(taken, found));
+        let version = if behind { version.saturating_sub(1) } else { version };
         (name.clone(), object.map_or(Item::New, |role| item(role.meta.generation, &role.body.status, version)))
     });
     let databases = cluster.spec.databases.keys().map(|name| {
@@ -170,11 +202,15 @@ fn is_passing(message: &str) -> bool {
     message.is_empty() || waits.iter().any(|part| message.to_lowercase().contains(part))
 }
 
-fn notes(cluster: &Cluster, object: &Object<crd::Cluster>, outside: Option<&str>, now: Timestamp) -> Vec<Reason> {
+fn notes(object: &Object<crd::Cluster>, outside: &Outside, now: Timestamp) -> Vec<Reason> {
     let mut all = Vec::new();
-    if cluster.spec.external && outside.is_none() {
-        let message = "No address from outside was given yet: the Kubernetes cluster's load balancer has to give one.";
-        all.push(Reason::new("NoExternalAddress", message));
+    match outside {
+        Outside::Unwanted | Outside::Given(_) => {}
+        Outside::Awaited => {
+            let message = "No address from outside was given yet: the Kubernetes cluster's load balancer has to give one.";
+            all.push(Reason::new("NoExternalAddress", message));
+        }
+        Outside::Unseen(why) => all.push(Reason::new("ExternalAddressUnseen", format!("The address from outside could not be read: {why}."))),
     }
     if let Some(condition) = object.body.condition("ConsistentSystemID").filter(|condition| condition.status == "False" && condition.reason == "Mismatch") {
         all.push(Reason::new("InconsistentSystemId", condition.message.clone()));
@@ -196,14 +232,10 @@ mod tests {
 
     #[test]
     fn a_certificate_that_the_operator_forgot_is_told() {
-        let name: domain::ClusterName = "orders".parse().expect("valid");
-        let (spec, at) = (domain::Spec::new(&name, domain::version::Major::V17), Timestamp::UNIX_EPOCH);
-        let place = "east".parse().expect("valid");
-        let wish = Cluster::create(domain::ClusterId(domain::Uuid::nil()), domain::ProjectId::DEFAULT, place, name, spec, at).expect("a wish");
         let mut body = crd::Cluster::default();
         body.status.certificates.expirations.insert("orders-server".into(), "2027-02-19 11:05:10 +0000 UTC".into());
         let object = Object { meta: Default::default(), body };
-        let told = |now: &str| notes(&wish, &object, None, now.parse().expect("a time")).len();
+        let told = |now: &str| notes(&object, &Outside::Unwanted, now.parse().expect("a time")).len();
         assert_eq!((told("2027-02-01T00:00:00Z"), told("2027-02-18T00:00:00Z")), (0, 1));
     }
 }

@@ -5,7 +5,7 @@ use super::{
     crd::{self, HEALTHY},
     landed,
     need::{Need, need},
-    observe,
+    observe::{self, Besides, Outside},
     world::World,
 };
 use crate::{
@@ -22,7 +22,7 @@ use domain::{
     observed::Progress,
     quorum::Quorum,
     spec::{Power, Switchover},
-    status::InstanceState,
+    status::{EndpointKind, InstanceState, Item},
     topology::Topology,
     user::User,
     version::Major,
@@ -30,7 +30,7 @@ use domain::{
 use kube::api::DynamicObject;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 fn wish(instances: u8) -> Cluster {
     let name: ClusterName = "orders".parse().expect("valid");
@@ -131,6 +131,10 @@ fn healthy(wish: &Cluster) -> World {
     World { pods: names.iter().map(pod).collect(), cluster: Some(read(&body)), ..World::default() }
 }
 
+fn besides() -> Besides {
+    Besides { outside: Outside::Unwanted, roles: true, secrets: BTreeMap::new() }
+}
+
 fn progress(wish: &Cluster, world: &World) -> Progress {
     landed::progress(wish, world.own(wish).expect("ours"), world)
 }
@@ -141,7 +145,7 @@ fn a_wish_has_landed_only_when_every_facet_of_it_has() {
     let world = healthy(&wish);
     assert_eq!(progress(&wish, &world), Progress::Settled);
     assert!(
-        observe::observed(&wish, "databases", &world, None, true, Timestamp::UNIX_EPOCH)
+        observe::observed(&wish, "databases", &world, &besides(), Timestamp::UNIX_EPOCH)
             .instances
             .known()
             .expect("seen")
@@ -151,7 +155,7 @@ fn a_wish_has_landed_only_when_every_facet_of_it_has() {
     let mut fewer = world.clone();
     fewer.pods.pop();
     assert_eq!(
-        observe::observed(&wish, "databases", &fewer, None, true, Timestamp::UNIX_EPOCH).instances.known().expect("seen")[2].state,
+        observe::observed(&wish, "databases", &fewer, &besides(), Timestamp::UNIX_EPOCH).instances.known().expect("seen")[2].state,
         InstanceState::Starting
     );
     wish.spec.instances = 2;
@@ -162,6 +166,45 @@ fn a_wish_has_landed_only_when_every_facet_of_it_has() {
     wish.spec.size = Default::default();
     wish.spec.power = Power::Off;
     assert!(matches!(progress(&wish, &world), Progress::Working(_)), "a healthy phase says nothing about hibernation");
+}
+
+/// What could not be read is not absent: somebody may be using that address.
+#[test]
+fn an_address_from_outside_that_cannot_be_read_stays_as_it_was_known() {
+    let mut wish = wish(1);
+    wish.spec.external = true;
+    let world = healthy(&wish);
+    let seen = |wish: &Cluster, outside: Outside| {
+        let seen = observe::observed(wish, "databases", &world, &Besides { outside, ..besides() }, Timestamp::UNIX_EPOCH);
+        let host = seen.endpoints.iter().find(|endpoint| endpoint.kind == EndpointKind::External).map(|endpoint| endpoint.host.clone());
+        (host, seen.notes.first().map(|note| note.code.clone()), seen.endpoints)
+    };
+    let given = seen(&wish, Outside::Given("192.0.2.7".into()));
+    assert_eq!((given.0.as_deref(), given.1), (Some("192.0.2.7"), None));
+    let unseen = || Outside::Unseen("no answer within 5 s".into());
+    assert_eq!(seen(&wish, unseen()).0, None, "nothing was known");
+    wish.status.endpoints = given.2;
+    let known = seen(&wish, unseen());
+    assert_eq!((known.0.as_deref(), known.1.as_deref()), (Some("192.0.2.7"), Some("ExternalAddressUnseen")));
+    let awaited = seen(&wish, Outside::Awaited);
+    assert_eq!((awaited.0, awaited.1.as_deref()), (None, Some("NoExternalAddress")), "it was taken back");
+}
+
+/// The annotation is of the wish; the Secret that the operator took is of what is there.
+#[test]
+fn a_new_password_is_not_called_there_before_the_operator_has_taken_it() {
+    let wish = wish(1);
+    let alice: domain::RoleName = "alice".parse().expect("valid");
+    let mut body = live(build::roles(&wish, "databases", |_| String::new()).1[&alice].body.clone());
+    body["metadata"]["generation"] = 1.into();
+    body["status"] = json!({ "applied": true, "observedGeneration": 1, "secretResourceVersion": "40" });
+    let world = World { roles: vec![read(&body)], ..healthy(&wish) };
+    let version = |found: &str| {
+        let besides = Besides { secrets: [(alice.clone(), found.to_owned())].into(), ..besides() };
+        let seen = observe::observed(&wish, "databases", &world, &besides, Timestamp::UNIX_EPOCH);
+        seen.inside.known().expect("seen").users[&alice].clone()
+    };
+    assert_eq!((version("40"), version("41")), (Item::Active { password_version: 2 }, Item::Active { password_version: 1 }));
 }
 
 #[test]
@@ -224,7 +267,7 @@ proptest! {
         (object.body.status.current_primary, object.body.status.target_primary) = (current, target);
         world.cluster = Some(Arc::new(object));
         prop_assert!(phase == HEALTHY || progress(&wish, &world) != Progress::Settled);
-        let seen = observe::observed(&wish, "databases", &world, None, true, Timestamp::UNIX_EPOCH);
+        let seen = observe::observed(&wish, "databases", &world, &besides(), Timestamp::UNIX_EPOCH);
         prop_assert_eq!(seen.instances.known().map(Vec::len), Some(3), "pods that are there are seen, whatever the phase");
     }
 
