@@ -15,6 +15,8 @@ mod many;
 mod moods;
 #[path = "kubernetes/operator.rs"]
 mod operator;
+#[path = "kubernetes/older.rs"]
+mod older;
 #[path = "kubernetes/outage.rs"]
 mod outage;
 #[path = "kubernetes/place.rs"]
