@@ -203,6 +203,8 @@ pub mod kinds {
     pub const LIMITS: &str = "LimitsEnforced";
     /// As many replicas confirm as asked for.
     pub const QUORUM: &str = "QuorumMet";
+    /// A note: users and databases are there by the word of who makes them, and nobody gets into PostgreSQL to grant rights or to measure.
+    pub const NO_WAY_INSIDE: &str = "NoWayInside";
 }
 
 /// Codes of reasons on which pages offer an act.

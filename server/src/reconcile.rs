@@ -37,6 +37,8 @@ pub struct Settings {
     pub converge: Duration,
     /// Longest call of any other method of an engine, and longest look inside PostgreSQL.
     pub look: Duration,
+    /// How long nobody gets into a PostgreSQL that serves before the word of who makes users and databases has to do: longer than a fail-over takes.
+    pub shut: Duration,
     /// Longest pass; past it the lease goes back, so that one busy cluster does not hold a worker for ever.
     pub pass: Duration,
     /// Most rounds of a pass.
@@ -58,6 +60,7 @@ impl Default for Settings {
             backoff: Duration::from_secs(300),
             converge: Duration::from_secs(120),
             look: Duration::from_secs(20),
+            shut: Duration::from_secs(60),
             pass: Duration::from_secs(60),
             rounds: 200,
             grace: Duration::from_secs(10),

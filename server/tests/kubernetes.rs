@@ -3,6 +3,8 @@
 
 #[path = "kubernetes/chart.rs"]
 mod chart;
+#[path = "support/mod.rs"]
+mod database;
 #[path = "kubernetes/denied.rs"]
 mod denied;
 #[path = "kubernetes/hands.rs"]
@@ -13,10 +15,10 @@ mod life;
 mod many;
 #[path = "kubernetes/moods.rs"]
 mod moods;
-#[path = "kubernetes/operator.rs"]
-mod operator;
 #[path = "kubernetes/older.rs"]
 mod older;
+#[path = "kubernetes/operator.rs"]
+mod operator;
 #[path = "kubernetes/outage.rs"]
 mod outage;
 #[path = "kubernetes/place.rs"]
@@ -25,5 +27,7 @@ mod place;
 mod rights;
 #[path = "kubernetes/support.rs"]
 mod support;
+#[path = "kubernetes/unseen.rs"]
+mod unseen;
 #[path = "kubernetes/wire.rs"]
 mod wire;

@@ -28,6 +28,7 @@ use tokio::{
 use tracing::{info, warn};
 
 mod look;
+mod shut;
 
 /// How often a step that takes long shows what it has come to.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -102,7 +103,7 @@ impl Pass<'_> {
             let generation = self.claim.cluster.generation;
             let reuse = self.inside.take().filter(|(seen_for, _)| moved && *seen_for == generation);
             let seen = look(self.context, &self.claim.cluster, reuse.map(|(_, inside)| inside)).await;
-            self.inside = seen.inside.known().cloned().map(|inside| (generation, inside));
+            self.inside = shut::really_seen(&seen).map(|inside| (generation, inside));
             if moved {
                 if !self.show(&seen, &progress).await? {
                     break;
@@ -184,7 +185,10 @@ impl Pass<'_> {
         let inside = self.inside.as_ref().map_or_else(|| Seen::Unknown("No instance was asked yet.".into()), |(_, inside)| Seen::Known(inside.clone()));
         let seen = match within(GLANCE, "a glance", self.context.engine.observe(wish)).await {
             Ok(seen) if self.context.engine.sql() == Sql::Nothing => seen,
-            Ok(seen) => Observed { inside, ..seen },
+            Ok(mut seen) => {
+                seen.notes.extend(shut::remembered(wish));
+                Observed { inside, ..seen }
+            }
             Err(_) => return Ok(true),
         };
         self.show(&seen, &Progress::Working(self.doing.clone())).await

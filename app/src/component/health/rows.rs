@@ -92,6 +92,7 @@ fn of_condition(cluster: &Cluster, condition: &Condition) -> Row {
         kinds::INSTANCES => ("Instances ready".to_owned(), if cluster.is_settling() { Tone::Busy } else { Tone::Warn }),
         kinds::INSIDE => ("Users and databases".to_owned(), if cluster.is_settling() { Tone::Busy } else { Tone::Warn }),
         kinds::PARAMETERS => ("Parameters".to_owned(), Tone::Warn),
+        kinds::NO_WAY_INSIDE => ("Way into PostgreSQL".to_owned(), Tone::Warn),
         kinds::QUORUM => ("Commit quorum".to_owned(), Tone::Warn),
         kinds::LIMITS => ("Limits of CPU and memory".to_owned(), Tone::Idle),
         other => (words(other), Tone::Warn),

@@ -1,5 +1,6 @@
 //! A look at a cluster, inside PostgreSQL included; every part of it within its time. What did not come about is unknown.
 
+use super::shut;
 use crate::{
     engine::{EngineError, Sql},
     postgres::inside,
@@ -8,7 +9,7 @@ use crate::{
 };
 use anyhow::anyhow;
 use domain::{
-    Cluster,
+    Cluster, Timestamp,
     observed::{Inside, Observed, Seen},
     spec::Power,
 };
@@ -25,21 +26,25 @@ pub(super) async fn look(context: &Context, cluster: &Cluster, inside: Option<In
         notes: Vec::new(),
     });
     if cluster.deleted_at.is_none() && cluster.spec.power == Power::On {
-        seen.inside = match inside {
-            Some(inside) => Seen::Known(inside),
-            None => look_inside(context, cluster, seen.inside).await,
-        };
+        match (inside, context.engine.sql()) {
+            (Some(inside), _) => seen.inside = Seen::Known(inside),
+            (None, Sql::Nothing) => {}
+            (None, sql) => {
+                let made = seen.inside.clone();
+                let there = look_inside(context, cluster, sql, &made).await;
+                return match (sql, made, there) {
+                    (Sql::Rights, Seen::Known(made), Seen::Unknown(why)) => shut::believed(cluster, seen, made, why, context.settings.shut, Timestamp::now()),
+                    (_, _, there) => Observed { inside: there, ..seen },
+                };
+            }
+        }
     }
     seen
 }
 
 /// `made`: what the engine says of it.
-async fn look_inside(context: &Context, cluster: &Cluster, made: Seen<Inside>) -> Seen<Inside> {
+async fn look_inside(context: &Context, cluster: &Cluster, sql: Sql, made: &Seen<Inside>) -> Seen<Inside> {
     let limit = context.settings.look;
-    let sql = context.engine.sql();
-    if sql == Sql::Nothing {
-        return made;
-    }
     let options = match within(limit, "finding the primary", context.engine.primary(cluster)).await {
         Ok(Some(options)) => options,
         Ok(None) => return Seen::Unknown("No instance accepts writes yet.".into()),
@@ -54,8 +59,8 @@ async fn look_inside(context: &Context, cluster: &Cluster, made: Seen<Inside>) -
     };
     let done = async {
         match (sql, made) {
-            (Sql::Rights, Seen::Known(made)) => inside::converge_rights(&options, cluster, &verifiers, &made).await,
-            (Sql::Rights, Seen::Unknown(why)) => Seen::Unknown(why),
+            (Sql::Rights, Seen::Known(made)) => inside::converge_rights(&options, cluster, &verifiers, made).await,
+            (Sql::Rights, Seen::Unknown(why)) => Seen::Unknown(why.clone()),
             (Sql::Everything | Sql::Nothing, _) => inside::converge(&options, cluster, &verifiers).await,
         }
     };

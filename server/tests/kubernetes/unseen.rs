@@ -1,0 +1,116 @@
+//! What the portal may not look at: it says so, goes by what it has, and nobody waits for ever.
+
+use super::{
+    database,
+    denied::{allow, role},
+    operator::Mood,
+    place::{Place, cluster},
+    support::{Server, apply, eventually, namespace, shared, token},
+};
+use app::portal::Portal;
+use domain::{
+    Actor, Change, ClusterId, Command, Phase, PlaceName, ProjectId, Role, Spec, Uuid,
+    name::Description,
+    status::{EndpointKind, Item, kinds},
+    version::Major,
+};
+use k8s_openapi::api::core::v1::Service as KubeService;
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams},
+};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use server::{
+    places::{Places, Site},
+    reconcile::{self, Settings},
+    service::{Live, Service},
+    store::clusters,
+};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// A place at which the portal has an account, with every right in its namespace so far.
+async fn with_account(server: &Server) -> (Client, String, Place) {
+    let admin = server.client().await;
+    let home = namespace(&admin).await;
+    allow(&admin, &home, &home, "portal").await;
+    let bearer = token(&admin, &home, "portal").await;
+    let mut place = Place::at(admin.clone(), home.clone(), server.kubeconfig());
+    place.reconfigure(|config| config["users"][0]["user"]["token"] = bearer.into());
+    (admin, home, place)
+}
+
+/// All that is needed, but for these.
+fn all_but(without: &[&str]) -> Value {
+    let kinds = ["namespaces", "clusters", "clusters/status", "databases", "databaseroles", "secrets", "services", "pods", "persistentvolumeclaims"];
+    role(&json!(kinds.iter().filter(|kind| !without.contains(kind)).collect::<Vec<_>>()), &json!(["*"]))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_may_not_be_read_any_more_stays_as_it_was_known() {
+    let Some(server) = shared().await else { return };
+    let (admin, home, place) = with_account(server).await;
+    let _operator = place.operator(Mood::default());
+    let mut orders = cluster("orders");
+    orders.spec.external = true;
+    place.until(&mut orders, "it is awaited", |cluster, _| cluster.status.condition("NoExternalAddress").is_some()).await;
+    let service = json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "orders-external" },
+        "spec": { "type": "LoadBalancer", "ports": [{ "port": 5432 }] } });
+    apply(&admin, &home, &service).await.unwrap();
+    let given = json!({ "status": { "loadBalancer": { "ingress": [{ "ip": "192.0.2.7" }] } } });
+    let services = Api::<KubeService>::namespaced(admin.clone(), &home);
+    services.patch_status("orders-external", &PatchParams::default(), &Patch::Merge(given)).await.unwrap();
+    let known = |cluster: &domain::Cluster| cluster.status.endpoints.iter().any(|e| e.kind == EndpointKind::External && e.host == "192.0.2.7");
+    place.until(&mut orders, "it is given", |cluster, _| known(cluster)).await;
+    assert!(orders.status.condition("NoExternalAddress").is_none());
+    apply(&admin, &home, &all_but(&["services"])).await.unwrap();
+    place.until(&mut orders, "it is told", |cluster, _| cluster.status.condition("ExternalAddressUnseen").is_some()).await;
+    let told = orders.status.condition("ExternalAddressUnseen").unwrap();
+    assert!(told.reason.message.contains("cannot get resource \"services\""), "{told:?}");
+    assert!(known(&orders) && orders.status.condition("NoExternalAddress").is_none(), "{:?}", orders.status);
+}
+
+/// The real reconciler, at a place outside of which it runs and whose API server leads to no pod.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_gets_into_postgresql_the_objects_have_to_do_and_that_is_told() {
+    let Some(server) = shared().await else { return };
+    let (admin, home, place) = with_account(server).await;
+    apply(&admin, &home, &all_but(&["pods/portforward"])).await.unwrap();
+    let authority = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "authority" }, "stringData": { "ca.crt": "none" } });
+    apply(&admin, &home, &authority).await.unwrap();
+    let _operator = place.operator(Mood { password: Some("secret"), ..Mood::default() });
+    place.report("it is known", |report| report.reachable.is_ok() && report.checked_at.is_some()).await;
+
+    let (name, store): (PlaceName, _) = ("test".parse().unwrap(), database::store().await);
+    let places = Arc::new(Places::new([Site::open(name.clone(), String::new(), place.engine.clone())]));
+    let service = Service::new(store.clone(), places, Live::new());
+    let stop = CancellationToken::new();
+    let settings = Settings {
+        settled: Duration::from_millis(200),
+        working: Duration::from_millis(100),
+        backoff: Duration::from_millis(300),
+        shut: Duration::from_secs(2),
+        ..Settings::default()
+    };
+    let worker = tokio::spawn(reconcile::run(store.clone(), name, place.engine.clone(), settings, stop.clone()));
+    let ada = Actor { id: "token:test".into(), name: "Ada".into(), role: Role::Admin, project: ProjectId::DEFAULT };
+    let (id, orders) = (ClusterId(Uuid::new_v4()), "orders".parse().unwrap());
+    let spec = Box::new(Spec::new(&orders, Major::V17));
+    service.submit(&ada, Command::Create { id, project: ProjectId::DEFAULT, place: None, name: orders, spec }, Default::default()).await.unwrap();
+    let alice: domain::RoleName = "alice".parse().unwrap();
+    let user = Change::AddUser { id: Uuid::now_v7(), name: alice.clone(), replication: false, description: Description::default() };
+    let passwords = [(alice.clone(), SecretString::from("correct horse battery staple"))].into();
+    service.submit(&ada, Command::Change { id, expected: None, changes: vec![user] }, passwords).await.unwrap();
+
+    let ready =
+        async || Some(clusters::get(&store, id).await.unwrap()).filter(|cluster| cluster.status.phase == Phase::Ready && cluster.status.generation == 2);
+    let cluster = eventually("it is ready", ready).await;
+    assert_eq!(cluster.status.users[&alice], Item::Active { password_version: 1 });
+    let told = cluster.status.condition(kinds::NO_WAY_INSIDE).expect("it is told");
+    assert!(told.reason.message.contains("rights inside databases are not granted") && told.reason.message.contains("Cannot connect"), "{told:?}");
+    let parameters = cluster.status.condition(kinds::PARAMETERS).expect("told");
+    assert_eq!(parameters.holds, None, "nobody has seen them");
+    stop.cancel();
+    worker.await.unwrap();
+}
