@@ -300,3 +300,25 @@ async fn what_is_under_way_is_looked_at_again_soon() {
     assert_eq!(world.get(id).await.status.phase, Phase::Creating);
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_still_to_come_is_looked_for_before_the_long_rest_is_over() {
+    let mut world = World::new().await;
+    *world.model.quiet.lock().unwrap() = Some(Duration::from_secs(600));
+    let (calm, awaits) = (world.paused("calm", Does::Well).await, world.paused("awaits", Does::Notes).await);
+    world.reconcile(quick());
+    assert!(world.rests(calm, 0).await > 590.0);
+    assert!((20.0..=30.0).contains(&world.rests(awaits, 0).await));
+    sqlx::query(
+        "update clusters set status = jsonb_set(status, '{conditions}', (select jsonb_agg(c || '{\"since\": \"2026-01-01T00:00:00Z\"}')
+           from jsonb_array_elements(status->'conditions') c)) where id = $1",
+    )
+    .bind(awaits.0)
+    .execute(world.store.pool())
+    .await
+    .expect("long ago");
+    world.model.nudge(awaits);
+    world.asked(awaits, 2).await;
+    assert!(world.rests(awaits, 0).await > 590.0, "what never comes costs nothing");
+    world.end().await;
+}

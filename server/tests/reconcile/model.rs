@@ -34,6 +34,8 @@ pub enum Does {
     Panics,
     Hangs,
     Refuses,
+    /// Well, with a note that something is still to come.
+    Notes,
 }
 
 #[derive(Default)]
@@ -51,11 +53,13 @@ pub struct Model {
     cells: Mutex<HashMap<ClusterId, Cell>>,
     primary: Option<PgConnectOptions>,
     nudges: broadcast::Sender<ClusterId>,
+    /// How long a cluster that is as wished for is left alone.
+    pub quiet: Mutex<Option<Duration>>,
 }
 
 impl Model {
     pub fn new(primary: Option<PgConnectOptions>) -> Arc<Self> {
-        Arc::new(Self { does: Mutex::default(), cells: Mutex::default(), primary, nudges: broadcast::Sender::new(16) })
+        Arc::new(Self { does: Mutex::default(), cells: Mutex::default(), primary, nudges: broadcast::Sender::new(16), quiet: Mutex::default() })
     }
 
     pub fn set(&self, id: ClusterId, does: Does) {
@@ -130,7 +134,13 @@ impl Engine for Model {
             sync: Sync::Async,
             started_at: None,
         };
-        Ok(Observed { instances: Seen::Known(vec![instance]), endpoints: Vec::new(), inside: Seen::Unknown("not looked".into()), notes: Vec::new() })
+        let notes = (self.how(cluster.id) == Does::Notes).then(|| Reason::new("NoExternalAddress", "No address yet."));
+        Ok(Observed {
+            instances: Seen::Known(vec![instance]),
+            endpoints: Vec::new(),
+            inside: Seen::Unknown("not looked".into()),
+            notes: notes.into_iter().collect(),
+        })
     }
 
     async fn converge(&self, cluster: &Cluster, _verifiers: &Verifiers) -> Result<Progress, EngineError> {
@@ -138,7 +148,7 @@ impl Engine for Model {
         let _visit = self.enter(id);
         self.at(id, |cell| cell.asked.push(cluster.generation));
         match self.how(id) {
-            Does::Well => Ok(Progress::Settled),
+            Does::Well | Does::Notes => Ok(Progress::Settled),
             Does::Steps(n) if self.at(id, |cell| cell.steps) >= n => Ok(Progress::Settled),
             Does::Steps(_) => {
                 self.at(id, |cell| cell.steps += 1);
@@ -170,6 +180,10 @@ impl Engine for Model {
 
     async fn primary(&self, _: &Cluster) -> Result<Option<PgConnectOptions>, EngineError> {
         Ok(self.primary.clone())
+    }
+
+    fn quiet(&self) -> Option<Duration> {
+        *self.quiet.lock().unwrap()
     }
 
     async fn usage(&self, _: &Cluster) -> Vec<Usage> {
