@@ -52,6 +52,7 @@ async fn all(mut place: Place) {
     everything_of_the_document_is_there(&place, &id).await;
     the_same_document_changes_nothing(&place, &id, &document).await;
     users_and_databases_come_and_go(&mut place, &id).await;
+    what_was_made_by_hand_is_adopted(&mut place, &id).await;
     instances_come_and_go(&mut place, &id).await;
     parameters_take_effect(&mut place, &id).await;
     if place.can("switchover") {
@@ -139,6 +140,39 @@ async fn users_and_databases_come_and_go(place: &mut Place, id: &str) {
     place.portal.delete_path(&format!("{base}/users/{}", user["uuid"].as_str().unwrap())).await;
     place.active(id).await;
     eventually("the user is gone", Duration::from_secs(60), async || place.connect(id, "late", PASSWORD, "shop").await.is_err()).await;
+}
+
+/// A role and a database of somebody's hand become the portal's when they are wished for, with all that they own. What else the role could do is the
+/// engine's to say: a place whose remarks tell that it is lost takes it away, any other leaves it.
+async fn what_was_made_by_hand_is_adopted(place: &mut Place, id: &str) {
+    let Some(mut hand) = place.superuser(id).await else { return };
+    for sql in ["create role byhand login createdb password 'Bymyownhand1'", "grant pg_monitor to byhand", "create database handmade owner byhand"] {
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut hand).await.expect(sql);
+    }
+    let mut before = place.connect(id, "byhand", "Bymyownhand1", "handmade").await.expect("the role of somebody's hand connects");
+    sqlx::query("create table kept as select 7 as n").execute(&mut before).await.expect("it creates");
+    drop(before);
+    let base = format!("/v1/postgres/instances/{id}");
+    let user = place.portal.post(&format!("{base}/users"), json!({"name": "byhand", "password": PASSWORD})).await;
+    let database = place.portal.post(&format!("{base}/databases"), json!({"name": "handmade", "owner": "byhand"})).await;
+    place.portal.kill_after(Duration::from_millis(300)).await;
+    place.active(id).await;
+    assert!(place.connect(id, "byhand", "Bymyownhand1", "handmade").await.is_err(), "the password is the one of the wish");
+    let mut after = place.connect(id, "byhand", PASSWORD, "handmade").await.expect("the owner connects");
+    let n: i32 = sqlx::query("update kept set n = n + 1 returning n").fetch_one(&mut after).await.expect("what it owned is its own").get(0);
+    assert_eq!(n, 8);
+    drop(after);
+    let rest = "select rolcreatedb, pg_has_role('byhand', 'pg_monitor', 'member') from pg_roles where rolname = 'byhand'";
+    // Whoever takes away may do so a moment after it said that all is applied.
+    eventually("the rest of the role is as the remarks say", Duration::from_secs(60), async || {
+        let Some(mut hand) = place.superuser(id).await else { return false };
+        let row = sqlx::query(rest).fetch_one(&mut hand).await.expect("a role");
+        (row.get::<bool, _>(0), row.get::<bool, _>(1)) == (!place.resets_roles(), !place.resets_roles())
+    })
+    .await;
+    place.portal.delete_path(&format!("{base}/databases/{}", database["uuid"].as_str().unwrap())).await;
+    place.portal.delete_path(&format!("{base}/users/{}", user["uuid"].as_str().unwrap())).await;
+    place.active(id).await;
 }
 
 async fn instances_come_and_go(place: &mut Place, id: &str) {

@@ -105,6 +105,36 @@ impl Place {
         tokio::time::timeout(Duration::from_secs(5), PgConnection::connect_with(&options)).await.map_err(|_| sqlx::Error::PoolTimedOut)?
     }
 
+    /// A session as somebody who may do everything by hand; none where nobody may.
+    pub async fn superuser(&self, id: &str) -> Option<PgConnection> {
+        let instance = self.portal.get(id).await;
+        let Some((client, namespace)) = &self.kube else { return Some(self.through_its_socket(&instance).await) };
+        if self.engine != "cnpg" {
+            return None;
+        }
+        let endpoint = instance["endpoints"].as_array().into_iter().flatten().find(|e| e["kind"] == "rw").expect("an address").clone();
+        let name = endpoint["name"].as_str().and_then(|name| name.strip_suffix("-rw")).expect("a name").to_owned();
+        let secret = Api::<Secret>::namespaced(client.clone(), namespace).get(&format!("{name}-superuser")).await.expect("the Secret of the superuser");
+        let password = secret.data.and_then(|mut data| data.remove("password")).expect("a password");
+        let password = String::from_utf8(password.0).expect("text");
+        Some(self.connect(id, "postgres", &password, "postgres").await.expect("a session"))
+    }
+
+    async fn through_its_socket(&self, instance: &Value) -> PgConnection {
+        let id = instance["uuid"].as_str().expect("an id").replace('-', "");
+        let ordinal = instance["primary"].as_str().expect("a primary").rsplit('-').next().expect("an ordinal");
+        let folder = self.portal.data.join("clusters/s").join(format!("{}.{ordinal}", &id[22..]));
+        let files = std::fs::read_dir(&folder).expect("a folder of sockets");
+        let port = files.flatten().find_map(|file| file.file_name().to_str()?.strip_prefix(".s.PGSQL.")?.parse().ok()).expect("a socket");
+        let options = PgConnectOptions::new_without_pgpass().socket(folder).port(port).username("postgres").database("postgres");
+        PgConnection::connect_with(&options).await.expect("a session")
+    }
+
+    /// Whether the place says that it takes away what somebody gave a role by hand.
+    pub fn resets_roles(&self) -> bool {
+        self.offer["remarks"].as_array().into_iter().flatten().any(|remark| remark.as_str().is_some_and(|text| text.contains("made by hand")))
+    }
+
     /// The address behind a service's name, for a test that does not run in the cluster.
     async fn resolved(&self, host: &str) -> Option<String> {
         let Some((client, _)) = &self.kube else { return Some(host.to_owned()) };

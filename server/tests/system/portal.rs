@@ -18,7 +18,7 @@ use tokio::{
 const HOWDAH: &str = env!("CARGO_BIN_EXE_howdah");
 
 pub struct Portal {
-    data: PathBuf,
+    pub data: PathBuf,
     child: Child,
     url: String,
     token: String,

@@ -60,8 +60,17 @@ pub fn offer(place: &Place) -> Offer {
         storage: Ok(()),
         storage_classes: classes.iter().map(|class| class.name.clone()).collect(),
         ca: None,
-        remarks: vec!["A new replica waits for the primary's next checkpoint before it starts to copy: that may take minutes on an idle cluster.".into()],
+        remarks: remarks(place),
     }
+}
+
+fn remarks(place: &Place) -> Vec<String> {
+    let copy = "A new replica waits for the primary's next checkpoint before it starts to copy: that may take minutes on an idle cluster.";
+    // Where SQL makes roles, it changes what is wished for and leaves the rest.
+    let adopt = "A role made by hand that is then added here as a user keeps what it owns and loses the rest: CloudNativePG takes away every attribute and \
+                 membership that the portal does not set, as createdb or pg_monitor.";
+    let adopt = has_roles(place).then_some(adopt);
+    [copy].into_iter().chain(adopt).map(str::to_owned).collect()
 }
 
 fn chosen<'a>(place: &Place, facts: &'a Facts) -> Option<&'a Catalog> {
