@@ -45,7 +45,7 @@ pub struct Kubernetes {
     /// Which engine works there.
     #[serde(default)]
     pub engine: Choice,
-    /// Name of the `ClusterImageCatalog` that offers versions; none: the only one there is.
+    /// Name of the `ClusterImageCatalog` that offers versions, or `ImageCatalog/` and the name of one of the namespace; none: the first one there is.
     pub catalog: Option<String>,
 }
 

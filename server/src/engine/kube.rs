@@ -65,10 +65,18 @@ pub struct Target {
     pub namespace: String,
     /// Which engine.
     pub engine: Choice,
-    /// The image catalog to take images from; none: the first one.
+    /// The image catalog to take images from: the name of a `ClusterImageCatalog`, or `ImageCatalog/` and the name of one of the namespace. None: the first
+    /// one that belongs to no namespace.
     pub catalog: Option<String>,
     /// Ends everything that runs for the place.
     pub stop: CancellationToken,
+}
+
+impl Target {
+    /// Name of the image catalog of the namespace, if it is such a one that was named.
+    pub fn own_catalog(&self) -> Option<&str> {
+        self.catalog.as_deref()?.strip_prefix("ImageCatalog/")
+    }
 }
 
 /// Opens a place. At once: it is looked at in the background.

@@ -4,13 +4,14 @@ use super::{
     denied::{allow, role},
     operator::{Mood, kind},
     place::{Place, cluster, nudged},
+    rights::account,
     support::{Server, apply, eventually, namespace, own, shared, token, with},
     wire::{Way, Wire},
 };
 use domain::{Change, Cluster, Phase, Timestamp, observed::Progress};
 use futures::future::join_all;
 use kube::{
-    Api, Client,
+    Api,
     api::{DeleteParams, DynamicObject, Patch, PatchParams},
 };
 use serde_json::json;
@@ -164,7 +165,7 @@ async fn a_wish_that_is_based_on_what_was_seen_before_makes_nothing_anew() {
     let bearer = token(&admin, &home, "portal").await;
     let mut place = Place::at(admin.clone(), home.clone(), server.kubeconfig());
     place.reconfigure(|config| {
-        config["users"][0]["user"]["token"] = bearer.clone().into();
+        config["users"][0]["user"]["token"] = bearer.into();
         config["clusters"][0]["cluster"]["server"] = format!("https://127.0.0.1:{}", way.port).into();
     });
     let _operator = place.operator(Mood::default());
@@ -175,10 +176,7 @@ async fn a_wish_that_is_based_on_what_was_seen_before_makes_nothing_anew() {
     // Watches that are cut from now on stay so.
     let may = async |verbs: &[&str]| apply(&admin, &home, &role(&json!(["*"]), &json!(verbs))).await.unwrap();
     may(&["get", "create", "patch", "delete"]).await;
-    let mut config = server.config().await;
-    config.auth_info.token = Some(bearer.into());
-    let account = Client::try_from(config).unwrap();
-    let account: Api<DynamicObject> = Api::namespaced_with(account, &home, &kind("Cluster"));
+    let account: Api<DynamicObject> = Api::namespaced_with(account(server, &home, "portal").await, &home, &kind("Cluster"));
     eventually("it may not list any more", async || account.list(&Default::default()).await.is_err().then_some(())).await;
     way.set(Wire::Cut);
     eventually("that is noticed", async || way.idle().then_some(())).await;

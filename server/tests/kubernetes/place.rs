@@ -42,6 +42,7 @@ pub struct Place {
     pub engine: Arc<dyn Engine>,
     pub verifiers: Verifiers,
     pub kubeconfig: PathBuf,
+    catalog: Option<String>,
     stop: CancellationToken,
     folder: tempfile::TempDir,
 }
@@ -59,14 +60,20 @@ impl Place {
         if std::env::var_os("HOWDAH_TRACE").is_some() {
             let _already = tracing_subscriber::fmt().with_env_filter("server=debug").with_ansi(false).with_test_writer().try_init();
         }
-        let (engine, stop) = engine(&kubeconfig, &namespace);
-        Self { namespace, client, engine, verifiers: Verifiers::new(), kubeconfig, stop, folder: tempfile::tempdir().unwrap() }
+        let (engine, stop) = engine(&kubeconfig, &namespace, None);
+        Self { namespace, client, engine, verifiers: Verifiers::new(), kubeconfig, catalog: None, stop, folder: tempfile::tempdir().unwrap() }
     }
 
     /// As after a kill of the portal: nothing is remembered.
     pub fn reopen(&mut self) {
         self.stop.cancel();
-        (self.engine, self.stop) = engine(&self.kubeconfig, &self.namespace);
+        (self.engine, self.stop) = engine(&self.kubeconfig, &self.namespace, self.catalog.clone());
+    }
+
+    /// As after a kill of the portal, with an image catalog that its configuration names.
+    pub fn with_catalog(&mut self, catalog: &str) {
+        self.catalog = Some(catalog.to_owned());
+        self.reopen();
     }
 
     /// As after a kill of the portal, with another kubeconfig from now on: that of the place, changed. A later call changes the file that is in use.
@@ -216,7 +223,7 @@ pub async fn nudged(nudges: &mut BoxStream<'static, ClusterId>, id: ClusterId) {
     tokio::time::timeout(PATIENCE, heard).await.expect("a nudge");
 }
 
-fn engine(kubeconfig: &Path, namespace: &str) -> (Arc<dyn Engine>, CancellationToken) {
+fn engine(kubeconfig: &Path, namespace: &str, catalog: Option<String>) -> (Arc<dyn Engine>, CancellationToken) {
     let stop = CancellationToken::new();
     let target = Target {
         name: "test".parse().unwrap(),
@@ -224,7 +231,7 @@ fn engine(kubeconfig: &Path, namespace: &str) -> (Arc<dyn Engine>, CancellationT
         context: None,
         namespace: namespace.to_owned(),
         engine: Choice::Auto,
-        catalog: None,
+        catalog,
         stop: stop.clone(),
     };
     (open(target), stop)

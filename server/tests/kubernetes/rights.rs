@@ -124,7 +124,7 @@ async fn the_charts_account_can_do_what_is_needed_and_nothing_more() {
 }
 
 /// Somebody with the token that a pod of this account would get.
-async fn account(server: &Server, namespace: &str, name: &str) -> Client {
+pub async fn account(server: &Server, namespace: &str, name: &str) -> Client {
     let mut config = server.config().await;
     config.auth_info.token = Some(token(&server.client().await, namespace, name).await.into());
     Client::try_from(config).unwrap()

@@ -3,8 +3,9 @@
 use super::{
     database,
     denied::{allow, role},
-    operator::Mood,
+    operator::{IMAGE, Mood, kind},
     place::{Place, cluster},
+    rights::account,
     support::{Server, apply, eventually, namespace, shared, token},
 };
 use app::portal::Portal;
@@ -14,10 +15,10 @@ use domain::{
     status::{EndpointKind, Item, kinds},
     version::Major,
 };
-use k8s_openapi::api::core::v1::Service as KubeService;
+use k8s_openapi::api::{core::v1::Service as KubeService, rbac::v1::ClusterRoleBinding};
 use kube::{
     Api, Client,
-    api::{Patch, PatchParams},
+    api::{DynamicObject, Patch, PatchParams},
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -113,4 +114,38 @@ async fn where_nobody_gets_into_postgresql_the_objects_have_to_do_and_that_is_to
     assert_eq!(parameters.holds, None, "nobody has seen them");
     stop.cancel();
     worker.await.unwrap();
+}
+
+/// As with rbac.clusterReads=false: nothing outside of the namespace may be looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_of_the_namespace_does_where_none_outside_may_be_read() {
+    let Some(server) = shared().await else { return };
+    let (admin, home, mut place) = with_account(server).await;
+    let bindings = Api::<ClusterRoleBinding>::all(admin.clone());
+    bindings.delete(&format!("{home}-reads"), &Default::default()).await.unwrap();
+    let ours = role(
+        &json!(["clusters", "clusters/status", "databases", "databaseroles", "imagecatalogs", "secrets", "pods", "services", "persistentvolumeclaims"]),
+        &json!(["*"]),
+    );
+    apply(&admin, &home, &ours).await.unwrap();
+    let tells = |report: &domain::place::Report| report.findings.iter().any(|finding| finding.remedy.contains("ImageCatalog/postgresql"));
+    let outside: Api<DynamicObject> = Api::all_with(account(server, &home, "portal").await, &kind("ClusterImageCatalog"));
+    eventually("the right to look outside is gone", async || outside.list(&Default::default()).await.is_err().then_some(())).await;
+    place.reopen();
+    place.report("what to do is told", tells).await;
+    assert!(place.engine.offer().releases.is_empty());
+    let mut orders = cluster("orders");
+    place.blocked(&mut orders, "NoCatalog").await;
+
+    let catalog = json!({ "apiVersion": "postgresql.cnpg.io/v1", "kind": "ImageCatalog", "metadata": { "name": "own" },
+        "spec": { "images": [{ "major": 17, "image": IMAGE }] } });
+    apply(&admin, &home, &catalog).await.unwrap();
+    place.with_catalog("ImageCatalog/own");
+    let report = place.report("it is known", |report| report.reachable.is_ok() && report.checked_at.is_some()).await;
+    assert!(!tells(&report) && report.facts.contains(&("Image catalog".into(), "own: PostgreSQL 17".into())), "{report:?}");
+    assert_eq!(place.engine.offer().releases.iter().map(|release| release.major).collect::<Vec<_>>(), [Major::V17]);
+    let _operator = place.operator(Mood::default());
+    place.reach(&mut orders).await;
+    let images = &place.api("Cluster").get("orders").await.unwrap().data["spec"]["imageCatalogRef"];
+    assert_eq!((&images["kind"], &images["name"]), (&json!("ImageCatalog"), &json!("own")));
 }

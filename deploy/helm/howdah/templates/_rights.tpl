@@ -12,6 +12,7 @@ The rights of server/src/engine/kube/rights.rs, part by part. A test holds both 
 {{- define "howdah.rights.cnpg.namespace" -}}
 - {apiGroups: [postgresql.cnpg.io], resources: [clusters, databases, databaseroles], verbs: [get, list, watch, create, patch, delete]}
 - {apiGroups: [postgresql.cnpg.io], resources: [clusters/status], verbs: [patch]}
+- {apiGroups: [postgresql.cnpg.io], resources: [imagecatalogs], verbs: [get]}
 - {apiGroups: [""], resources: [secrets], verbs: [get, create, patch, delete]}
 - {apiGroups: [""], resources: [services], verbs: [get]}
 - {apiGroups: [""], resources: [pods], verbs: [get, list, watch]}

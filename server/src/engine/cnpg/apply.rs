@@ -2,7 +2,7 @@
 
 use super::{
     Cnpg, act,
-    build::{self, Wanted},
+    build::{self, Images, Wanted},
     crd::{self, SECRET},
     has_roles, landed,
     need::{Need, need},
@@ -28,9 +28,12 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
 
 /// The image catalog to take images from: the one that was named, else the first.
-pub fn catalog(place: &Place) -> Option<String> {
-    let named = place.target().catalog.clone();
-    named.or_else(|| place.facts()?.catalogs.first().map(|catalog| catalog.name.clone()))
+pub fn catalog(place: &Place) -> Option<Images> {
+    match (place.target().own_catalog(), &place.target().catalog) {
+        (Some(name), _) => Some(Images { kind: "ImageCatalog", name: name.to_owned() }),
+        (None, Some(name)) => Some(Images { kind: "ClusterImageCatalog", name: name.clone() }),
+        (None, None) => Some(Images { kind: "ClusterImageCatalog", name: place.facts()?.catalogs.first()?.name.clone() }),
+    }
 }
 
 /// What would be applied, as YAML. Verifiers are left out.
@@ -85,7 +88,7 @@ impl Cnpg {
         let world = self.eyes.look(cluster).await?;
         let facts = self.place.facts();
         let Some(catalog) = catalog(&self.place) else { return no_catalog(facts.as_deref()) };
-        if let Some(reason) = refuse::refused(cluster, &catalog, facts.as_deref(), world.own(cluster).map(|object| &object.body)) {
+        if let Some(reason) = refuse::refused(cluster, &catalog.name, facts.as_deref(), world.own(cluster).map(|object| &object.body)) {
             return Ok(Progress::Blocked(reason));
         }
         if world.cluster.is_none() && was_there(cluster) {
@@ -122,7 +125,7 @@ impl Cnpg {
         Ok(outcome.ended(landed))
     }
 
-    async fn apply_cluster(&self, cluster: &Cluster, namespace: &str, catalog: &str, world: &World, outcome: &mut Outcome) -> Result<(), EngineError> {
+    async fn apply_cluster(&self, cluster: &Cluster, namespace: &str, catalog: &Images, world: &World, outcome: &mut Outcome) -> Result<(), EngineError> {
         let wanted = build::cluster(cluster, namespace, catalog);
         let live = world.cluster.as_deref().map(|object| (&object.meta, &*object.body.spec));
         match self.apply(cluster, namespace, &wanted, live).await {

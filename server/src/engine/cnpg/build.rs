@@ -57,8 +57,17 @@ impl Wanted {
     }
 }
 
-/// The Cluster. `catalog`: the image catalog.
-pub fn cluster(cluster: &Cluster, namespace: &str, catalog: &str) -> Wanted {
+/// Where images are taken from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Images {
+    /// Of catalog: of the namespace, or of none.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+}
+
+/// The Cluster.
+pub fn cluster(cluster: &Cluster, namespace: &str, images: &Images) -> Wanted {
     let spec = &cluster.spec;
     let mut annotations = Map::new();
     annotations.insert(HIBERNATION.into(), if spec.power == Power::Off { "on" } else { "off" }.into());
@@ -72,7 +81,7 @@ pub fn cluster(cluster: &Cluster, namespace: &str, catalog: &str) -> Wanted {
     }
     let mut body = json!({
         "instances": spec.instances,
-        "imageCatalogRef": { "apiGroup": "postgresql.cnpg.io", "kind": "ClusterImageCatalog", "name": catalog, "major": spec.version.number() },
+        "imageCatalogRef": { "apiGroup": "postgresql.cnpg.io", "kind": images.kind, "name": images.name, "major": spec.version.number() },
         "inheritedMetadata": { "labels": { OWNER: cluster.id.to_string() } },
         "storage": storage,
         "resources": resources(spec),

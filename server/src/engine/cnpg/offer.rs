@@ -74,7 +74,7 @@ fn remarks(place: &Place) -> Vec<String> {
 }
 
 fn chosen<'a>(place: &Place, facts: &'a Facts) -> Option<&'a Catalog> {
-    let name = catalog(place)?;
+    let name = catalog(place)?.name;
     facts.catalogs.iter().find(|catalog| catalog.name == name)
 }
 
@@ -111,18 +111,15 @@ pub fn report(place: &Place) -> Report {
         let remedy = "Install it (again): clusters that are there go on, but nothing about them can be changed or seen.";
         add(true, "CloudNativePG's kinds are not served at this place.".into(), remedy);
     } else if let Some(why) = &facts.no_catalogs {
-        add(true, format!("Image catalogs cannot be read: {why}"), "Let the portal read clusterimagecatalogs.postgresql.cnpg.io.");
+        add(true, format!("Image catalogs cannot be read: {why}"), "Grant the right that is told to be missing, or name a catalog that may be read.");
     } else if chosen(place, &facts).is_none() {
-        let named = place
-            .target()
-            .catalog
-            .as_ref()
-            .map_or_else(|| "There is no ClusterImageCatalog".to_owned(), |name| format!("There is no ClusterImageCatalog {name}"));
-        add(
-            true,
-            format!("{named}, so no version of PostgreSQL can be had."),
-            "kubectl apply -f https://raw.githubusercontent.com/cloudnative-pg/artifacts/main/image-catalogs/catalog-standard-trixie.yaml",
-        );
+        let named =
+            catalog(place).map_or_else(|| "There is no ClusterImageCatalog".to_owned(), |images| format!("There is no {} {}", images.kind, images.name));
+        let remedy = match place.target().own_catalog() {
+            Some(_) => "Create it in the namespace of the clusters.",
+            None => "kubectl apply -f https://raw.githubusercontent.com/cloudnative-pg/artifacts/main/image-catalogs/catalog-standard-trixie.yaml",
+        };
+        add(true, format!("{named}, so no version of PostgreSQL can be had."), remedy);
     }
     if facts.groups.contains(CNPG) && !has_roles(place) {
         let remedy = "Nothing has to be done. With CloudNativePG 1.30 they become objects that kubectl shows.";

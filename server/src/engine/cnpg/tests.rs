@@ -74,7 +74,7 @@ fn the_cluster_as_it_is_applied() {
     wish.spec.external = true;
     wish.spec.parameters.0.insert("max_connections".into(), "200".into());
     wish.spec.storage_class = "fast".into();
-    insta::assert_snapshot!(text([build::cluster(&wish, "databases", "postgresql")]));
+    insta::assert_snapshot!(text([build::cluster(&wish, "databases", &images())]));
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn live(mut body: Value) -> Value {
 
 /// A Cluster that says it is as wished for, and its pods.
 fn healthy(wish: &Cluster) -> World {
-    let mut body = live(build::cluster(wish, "databases", "postgresql").body);
+    let mut body = live(build::cluster(wish, "databases", &images()).body);
     let names: Vec<_> = (1..=wish.spec.instances).map(|n| format!("orders-{n}")).collect();
     body["status"] = json!({
         "phase": HEALTHY, "instances": names.len(), "readyInstances": names.len(), "instanceNames": names, "currentPrimary": "orders-1",
@@ -129,6 +129,10 @@ fn healthy(wish: &Cluster) -> World {
         }))
     };
     World { pods: names.iter().map(pod).collect(), cluster: Some(read(&body)), ..World::default() }
+}
+
+fn images() -> build::Images {
+    build::Images { kind: "ClusterImageCatalog", name: "postgresql".into() }
 }
 
 fn besides() -> Besides {
@@ -230,12 +234,12 @@ fn a_switchover_is_asked_for_once_and_only_of_a_healthy_cluster() {
 #[test]
 fn what_is_somebody_elses_is_refused_and_what_was_taken_over_is_ours_once() {
     let mut wish = wish(1);
-    let wanted = build::cluster(&wish, "databases", "postgresql");
+    let wanted = build::cluster(&wish, "databases", &images());
     let there = read::<crd::Cluster>(&live(wanted.body.clone()));
     let theirs = Meta { labels: Default::default(), ..there.meta.clone() };
     assert!(need(&wish, &wanted, Some((&theirs, &there.body.spec))).is_err());
     wish.spec.takeovers = 1;
-    let wanted = build::cluster(&wish, "databases", "postgresql");
+    let wanted = build::cluster(&wish, "databases", &images());
     assert_eq!(need(&wish, &wanted, Some((&there.meta, &there.body.spec))), Ok(Need::TakeOver));
     let taken = read::<crd::Cluster>(&live(wanted.body.clone()));
     assert_eq!(need(&wish, &wanted, Some((&taken.meta, &taken.body.spec))), Ok(Need::Nothing));
@@ -248,8 +252,8 @@ proptest! {
         wish.spec.quorum = Quorum::healing(0, max.min(instances - 1));
         wish.spec.power = if paused { Power::Off } else { Power::On };
         wish.spec.size.memory = Some(domain::quantity::Bytes::mib(memory * 128));
-        let wanted = build::cluster(&wish, "databases", "postgresql");
-        prop_assert_eq!(&wanted, &build::cluster(&wish, "databases", "postgresql"));
+        let wanted = build::cluster(&wish, "databases", &images());
+        prop_assert_eq!(&wanted, &build::cluster(&wish, "databases", &images()));
         let there = read::<crd::Cluster>(&live(wanted.body.clone()));
         prop_assert_eq!(need(&wish, &wanted, Some((&there.meta, &there.body.spec))), Ok(Need::Nothing));
         let mut edited = live(wanted.body.clone());

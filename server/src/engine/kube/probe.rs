@@ -7,6 +7,7 @@ use super::{
     place::Place,
     rights::{self, Ask, Part, Right, Scope},
 };
+use domain::ProjectId;
 use futures::future::join_all;
 use kube::Client;
 use serde::Deserialize;
@@ -31,7 +32,7 @@ pub struct Facts {
     pub groups: BTreeSet<String>,
     /// Kinds of CloudNativePG, as in `DatabaseRole`.
     pub cnpg: BTreeSet<String>,
-    /// Cluster-wide image catalogs.
+    /// Image catalogs that there are to choose from.
     pub catalogs: Vec<Catalog>,
     /// Why catalogs could not be read.
     pub no_catalogs: Option<String>,
@@ -112,6 +113,9 @@ struct RawImage {
     image: String,
 }
 
+/// An image catalog of a namespace.
+const OWN_CATALOG: Kind = Kind { group: CNPG, version: "v1", kind: "ImageCatalog", plural: "imagecatalogs" };
+
 impl Readable for RawCatalog {
     const KIND: Kind = Kind { group: CNPG, version: "v1", kind: "ClusterImageCatalog", plural: "clusterimagecatalogs" };
 }
@@ -137,7 +141,7 @@ pub(super) async fn probe(place: &Place, client: &Client) -> Result<Facts, Strin
         // A group that is there without its version: the CRDs are on their way in or out.
         facts.cnpg = kinds.map(|list| list.resources.into_iter().filter(|r| !r.name.contains('/')).map(|r| r.kind).collect()).unwrap_or_default();
         facts.uncertain = facts.cnpg.is_empty();
-        match place.list::<RawCatalog>(None, "").await {
+        match found_catalogs(place).await {
             Ok(all) => facts.catalogs = catalogs(all),
             Err(failure) => {
                 facts.uncertain |= is_passing(&failure);
@@ -177,6 +181,14 @@ async fn asked<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, Stri
         Ok(Err(error)) => Err(format!("The API server does not answer: {}. Clusters there go on; the portal tries again by itself.", chain(&error))),
         Err(_) => Err("The API server does not answer within 5 s. Clusters there go on; the portal tries again by itself.".into()),
     }
+}
+
+/// Those that belong to no namespace; only the one of the namespace where that was named.
+async fn found_catalogs(place: &Place) -> Result<Vec<Object<RawCatalog>>, Failure> {
+    let Some(name) = place.target().own_catalog() else { return place.list(None, "").await };
+    // Every project has the like, where each has a namespace of its own.
+    let found = place.get_raw(&OWN_CATALOG, Some(&place.namespace_of(ProjectId::DEFAULT)), name).await?;
+    found.into_iter().map(|object| Object::read(object).map_err(Failure::Retry)).collect()
 }
 
 fn catalogs(all: Vec<Object<RawCatalog>>) -> Vec<Catalog> {
@@ -220,7 +232,13 @@ async fn missing(place: &Place, client: &Client, facts: &Facts, namespace: Optio
     if place.target().kubeconfig.is_some() {
         parts.push(Part::PortForward);
     }
-    let served = |right: &&Right| right.resource != "databaseroles" || facts.has_cnpg("DatabaseRole");
+    let own = place.target().own_catalog().is_some();
+    let served = |right: &&Right| match right.resource {
+        "databaseroles" => facts.has_cnpg("DatabaseRole"),
+        "imagecatalogs" => own,
+        "clusterimagecatalogs" => !own,
+        _ => true,
+    };
     let asks: Vec<_> = rights::needed(&parts).filter(served).flat_map(|right| right.asks().map(move |ask| (right, ask))).collect();
     let answers = join_all(asks.iter().map(|(_, ask)| may(client, ask, namespace.filter(|_| ask.scope == Scope::Namespace)))).await;
     let mut lacks: Vec<Lack> = Vec::new();

@@ -129,7 +129,17 @@ pub const RIGHTS: &[Right] = &[
         verbs: &["list"],
         scope: Scope::Cluster,
         why: "offer the versions of PostgreSQL that the platform has images for",
-        what_to_do: "Only the versions of the operator's own images are offered. Grant it by rbac.clusterReads of the Helm chart.",
+        what_to_do: "No version can be offered, so nothing can be created. Grant it by rbac.clusterReads of the Helm chart, or name an ImageCatalog of the \
+                     namespace for the place: catalog = \"ImageCatalog/postgresql\".",
+    },
+    Right {
+        part: Part::Cnpg,
+        group: CNPG,
+        resource: "imagecatalogs",
+        verbs: &["get"],
+        scope: Scope::Namespace,
+        why: "offer the versions of PostgreSQL that the namespace's own catalog has images for",
+        what_to_do: "No version can be offered, so nothing can be created. Grant it by the role of the Helm chart.",
     },
     Right {
         part: Part::Cnpg,
