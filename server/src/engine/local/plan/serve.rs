@@ -162,6 +162,7 @@ fn replica(world: &World, primary: u8, facts: &Facts, ordinal: u8, todo: &mut To
         conf: crate::engine::local::world::Conf { base: false, managed: None },
         limited: true,
         cooling: false,
+        recalled: false,
     };
     let instance = instance.unwrap_or(&absent);
     let managed = managed_replica(world, primary, instance, Some(facts));
