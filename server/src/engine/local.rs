@@ -23,7 +23,8 @@ use std::{
     collections::BTreeSet,
     fs,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock, Weak},
+    time::Duration,
 };
 use tokio_stream::wrappers::BroadcastStream;
 
@@ -48,6 +49,9 @@ mod watch;
 mod world;
 
 use ground::Ground;
+
+/// How long a program that was installed meanwhile stays unseen.
+const LOOK_AROUND: Duration = Duration::from_secs(15);
 
 /// Where and as whom the engine works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,12 +111,15 @@ impl Local {
         layout.prepare()?;
         let authority = tls::Authority::open(&layout.authority())?;
         let limits = cgroup::Limits::discover(&layout.tag());
-        let installs = installs::Installs::discover(&config.installs).await;
+        let traces = installs::Installs::traces(&config.installs);
+        let installs = RwLock::new(Arc::new(installs::Installs::discover(&config.installs).await));
         let own = process::Account::current()?.name;
         let users: BTreeSet<String> = [own, layout.account.name.clone()].into();
         let ground =
             Ground { layout, installs, limits, authority, ports: ports::Turn::default(), sums: room::Sums::default(), users: users.into_iter().collect() };
-        Ok(Arc::new(Self { ground: Arc::new(ground), watch: watch::Watch::default(), busy: Mutex::default(), samples: Arc::default(), _lock: lock }))
+        let ground = Arc::new(ground);
+        tokio::spawn(look_around(Arc::downgrade(&ground), config.installs, traces));
+        Ok(Arc::new(Self { ground, watch: watch::Watch::default(), busy: Mutex::default(), samples: Arc::default(), _lock: lock }))
     }
 
     fn turn(&self, id: ClusterId) -> Option<Turn<'_>> {
@@ -154,6 +161,23 @@ impl Local {
             (Some(error), _) => Err(EngineError::Retry(error)),
             (None, Some(reason)) => Ok(Progress::Working(reason)),
             (None, None) => Ok(plan.progress),
+        }
+    }
+}
+
+/// Finds what is installed, upgraded or taken away while the portal runs, as long as there is an engine.
+async fn look_around(ground: Weak<ground::Ground>, folders: Vec<PathBuf>, mut known: installs::Traces) {
+    loop {
+        tokio::time::sleep(LOOK_AROUND).await;
+        let now = installs::Installs::traces(&folders);
+        if now != known {
+            let found = installs::Installs::discover(&folders).await;
+            let Some(ground) = ground.upgrade() else { return };
+            tracing::info!(versions = ?found.by_major.keys(), haproxy = found.haproxy.is_some(), "what is installed has changed");
+            *ground.installs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
+            known = now;
+        } else if ground.strong_count() == 0 {
+            return;
         }
     }
 }
@@ -218,12 +242,13 @@ impl Engine for Local {
     }
 
     fn report(&self) -> Report {
-        let installs = &self.ground.installs;
+        let installs = self.ground.installs();
         let versions: Vec<_> = installs.releases().into_iter().map(|release| release.full).collect();
         let finding = |message: &str, remedy: &str| Finding { serious: false, message: message.into(), remedy: remedy.into() };
         let mut findings = Vec::new();
         if installs.haproxy.is_none() {
-            findings.push(finding("HAProxy is not installed, so clusters have one instance only.", "Install the package haproxy and start the portal again."));
+            findings
+                .push(finding("HAProxy is not installed, so clusters have one instance only.", "Install the package haproxy: it is found within a minute."));
         }
         if let Err(why) = self.ground.limits.enforced() {
             findings.push(finding(&why, "Run the portal as root on a machine with control groups."));
@@ -238,10 +263,11 @@ impl Engine for Local {
     }
 
     fn offer(&self) -> Offer {
-        let replicated = self.ground.installs.haproxy.is_some();
+        let installs = self.ground.installs();
+        let replicated = installs.haproxy.is_some();
         let topologies = if replicated { vec![Topology::Standalone, Topology::Replicated] } else { vec![Topology::Standalone] };
         Offer {
-            releases: self.ground.installs.releases(),
+            releases: installs.releases(),
             topologies,
             max_instances: if replicated { MAX_INSTANCES } else { 1 },
             switchover: replicated,
