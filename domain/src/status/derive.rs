@@ -61,6 +61,7 @@ pub(super) fn status(cluster: &Cluster, seen: &Observed, progress: &Progress, no
     let (users, databases) = items(cluster, inside);
     let mut status = Status {
         generation,
+        reached: if reached { Some(cluster.updated_at) } else { before.reached },
         phase,
         reason,
         conditions: Vec::new(),

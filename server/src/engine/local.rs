@@ -82,6 +82,8 @@ pub struct Local {
     watch: watch::Watch,
     busy: Mutex<BTreeSet<ClusterId>>,
     samples: Arc<Mutex<usage::Samples>>,
+    /// The id of the data root.
+    id: uuid::Uuid,
     /// Held as long as the engine lives.
     _lock: Flock<fs::File>,
 }
@@ -109,6 +111,7 @@ impl Local {
             Err((_, error)) => return Err(anyhow::Error::from(error).context("locking the data folder").into()),
         };
         layout.prepare()?;
+        let id = identity(&layout)?;
         let authority = tls::Authority::open(&layout.authority())?;
         let limits = cgroup::Limits::discover(&layout.tag());
         let traces = installs::Installs::traces(&config.installs);
@@ -119,7 +122,12 @@ impl Local {
             Ground { layout, installs, limits, authority, ports: ports::Turn::default(), sums: room::Sums::default(), users: users.into_iter().collect() };
         let ground = Arc::new(ground);
         tokio::spawn(look_around(Arc::downgrade(&ground), config.installs, traces));
-        Ok(Arc::new(Self { ground, watch: watch::Watch::default(), busy: Mutex::default(), samples: Arc::default(), _lock: lock }))
+        Ok(Arc::new(Self { ground, watch: watch::Watch::default(), busy: Mutex::default(), samples: Arc::default(), id, _lock: lock }))
+    }
+
+    /// The id of its data root: the same wherever the folder is moved.
+    pub const fn id(&self) -> uuid::Uuid {
+        self.id
     }
 
     fn turn(&self, id: ClusterId) -> Option<Turn<'_>> {
@@ -165,6 +173,20 @@ impl Local {
     }
 }
 
+/// The id of a data root, made with the first opening.
+fn identity(layout: &layout::Layout) -> Result<uuid::Uuid> {
+    let path = layout.id();
+    match fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse().with_context(|| format!("{} has no id in it", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let id = uuid::Uuid::new_v4();
+            layout::write_durably(&path, &id.to_string(), 0o600)?;
+            Ok(id)
+        }
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+}
+
 /// Finds what is installed, upgraded or taken away while the portal runs, as long as there is an engine.
 async fn look_around(ground: Weak<ground::Ground>, folders: Vec<PathBuf>, mut known: installs::Traces) {
     loop {
@@ -201,6 +223,7 @@ impl Engine for Local {
 
     async fn converge(&self, cluster: &Cluster, _verifiers: &Verifiers) -> Result<Progress, EngineError> {
         let Some(_turn) = self.turn(cluster.id) else { return Ok(Progress::Working(Reason::new("Busy", "Another pass is under way."))) };
+        execute::trim_logs(&self.ground, cluster);
         let world = observe::look(&self.ground, cluster).await?;
         let plan = plan::plan(cluster, &world);
         if plan.steps.is_empty() {

@@ -103,7 +103,7 @@ pub fn ready(mut cluster: Cluster) -> Cluster {
     cluster.status.users = cluster.spec.users.iter().map(|(name, user)| (name.clone(), Item::Active { password_version: user.password_version })).collect();
     cluster.status.databases = cluster.spec.databases.keys().map(|name| (name.clone(), Item::Active { password_version: 0 })).collect();
     cluster.status.conditions = vec![condition("Ready", Some(true), "Everything asked for is there and answers.")];
-    (cluster.status.generation, cluster.status.phase) = (cluster.generation, Phase::Ready);
+    (cluster.status.generation, cluster.status.reached, cluster.status.phase) = (cluster.generation, Some(cluster.updated_at), Phase::Ready);
     cluster
 }
 

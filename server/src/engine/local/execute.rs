@@ -23,6 +23,7 @@ mod life;
 mod make;
 mod turn;
 
+pub use files::trim_logs;
 pub use make::remove_all;
 
 /// Done, or why it did not come about, in words for people. An error is something that was not foreseen.
