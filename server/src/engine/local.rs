@@ -26,6 +26,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock, Weak},
     time::Duration,
 };
+use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 
 mod cgroup;
@@ -121,8 +122,9 @@ impl Local {
         let ground =
             Ground { layout, installs, limits, authority, ports: ports::Turn::default(), sums: room::Sums::default(), users: users.into_iter().collect() };
         let ground = Arc::new(ground);
-        tokio::spawn(look_around(Arc::downgrade(&ground), config.installs, traces));
-        Ok(Arc::new(Self { ground, watch: watch::Watch::default(), busy: Mutex::default(), samples: Arc::default(), id, _lock: lock }))
+        let watch = watch::Watch::default();
+        tokio::spawn(look_around(Arc::downgrade(&ground), watch.nudges(), config.installs, traces));
+        Ok(Arc::new(Self { ground, watch, busy: Mutex::default(), samples: Arc::default(), id, _lock: lock }))
     }
 
     /// The id of its data root: the same wherever the folder is moved.
@@ -188,7 +190,7 @@ fn identity(layout: &layout::Layout) -> Result<uuid::Uuid> {
 }
 
 /// Finds what is installed, upgraded or taken away while the portal runs, as long as there is an engine.
-async fn look_around(ground: Weak<ground::Ground>, folders: Vec<PathBuf>, mut known: installs::Traces) {
+async fn look_around(ground: Weak<ground::Ground>, nudges: broadcast::Sender<ClusterId>, folders: Vec<PathBuf>, mut known: installs::Traces) {
     loop {
         tokio::time::sleep(LOOK_AROUND).await;
         let now = installs::Installs::traces(&folders);
@@ -198,6 +200,10 @@ async fn look_around(ground: Weak<ground::Ground>, folders: Vec<PathBuf>, mut kn
             tracing::info!(versions = ?found.by_major.keys(), haproxy = found.haproxy.is_some(), "what is installed has changed");
             *ground.installs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
             known = now;
+            // Some of them may have waited for just that.
+            for id in ground.layout.clusters().unwrap_or_default() {
+                let _nobody_listens = nudges.send(id);
+            }
         } else if ground.strong_count() == 0 {
             return;
         }
