@@ -159,6 +159,7 @@ impl Document {
 pub fn in_document(error: FieldError) -> FieldError {
     let field = match error.field.as_str() {
         "instances" => "spec.replicas".into(),
+        "name" => "metadata.name".into(),
         "storage" | "size" => "spec.size".into(),
         "cpu" | "memory" => format!("spec.resources.{}", error.field),
         "storage_class" | "storageClass" => "spec.storageClass".into(),

@@ -65,6 +65,9 @@ async fn a_document_with_what_no_database_can_keep_is_refused() {
         let answer = world.ask("PUT", "/v1/postgres/manifest", Some(&document(spec))).await;
         assert!(answer.status.is_client_error(), "{spec}: {} {}", answer.status, answer.text);
     }
+    let reserved = world.ask("PUT", "/v1/postgres/manifest", Some(&document("").replace("name: shop", "name: new"))).await;
+    assert_eq!(reserved.status, 400, "{}", reserved.text);
+    assert!(reserved.text.contains("metadata.name"), "{}", reserved.text);
     let made_up = world.ask("PUT", "/v1/postgres/manifest", Some(&document("  users: {app: {}}\n"))).await;
     assert_eq!(made_up.status, 201, "{}", made_up.text);
     assert!(made_up.json()["costs"][0].as_str().unwrap().contains("password that is shown to nobody for app"), "{}", made_up.text);

@@ -18,7 +18,7 @@ pub use server::{
     secret,
     service::{Live, Service},
     store::{
-        Store, StoreError,
+        Store, StoreError, access,
         changes::{self, Changed},
         clusters, credentials,
         due::{self, Claim},
