@@ -6,7 +6,7 @@
 use super::{
     check,
     crd::{Ingress, Pod, Postgres, Service, Workload},
-    mark::Mark,
+    mark::{Mark, is_ours},
     release::{Landed, landed, release},
 };
 use crate::engine::kube::object::Object;
@@ -29,8 +29,8 @@ pub struct World {
     pub jobs: Vec<Object<Pod>>,
     /// The service with an address from outside.
     pub outside: Option<Object<Service>>,
-    /// What Cozystack counts.
-    pub workloads: Vec<Object<Workload>>,
+    /// What Cozystack counts; none: may not be read, and then nothing is known of volumes.
+    pub workloads: Option<Vec<Object<Workload>>>,
 }
 
 /// The name under which the platform runs a cluster.
@@ -38,8 +38,9 @@ pub fn release_name(cluster: &Cluster) -> String {
     format!("postgres-{}", cluster.name)
 }
 
-/// What is there.
+/// What is there. An object of that name that is somebody else's shows nothing of this cluster.
 pub fn observed(cluster: &Cluster, namespace: &str, world: &World, now: Timestamp) -> Observed {
+    let world = &World { object: world.object.clone().filter(|object| is_ours(cluster, object)), ..world.clone() };
     let mut notes = Vec::new();
     if let Some(failed) = world.jobs.iter().find(|pod| pod.body.status.phase == "Failed") {
         let words = "The platform's job that makes users and databases failed and is tried again; why is in its log, which only an administrator may read";
@@ -194,7 +195,7 @@ pub fn outstanding(cluster: &Cluster, world: &World) -> Option<Reason> {
         let starting = || Reason::new("Starting", format!("{} is not ready yet.{}", waiting.name, doubt(cluster)));
         return Some(stuck(cluster, world).unwrap_or_else(starting));
     }
-    let small = world.workloads.iter().find(|workload| volume(workload).is_some_and(|size| size < wish.storage));
+    let small = world.workloads.iter().flatten().find(|workload| volume(workload).is_some_and(|size| size < wish.storage));
     small.map(|workload| Reason::new("Growing", format!("The volume {} is growing to {}.", workload.meta.name.trim_start_matches("pvc-"), wish.storage)))
 }
 
