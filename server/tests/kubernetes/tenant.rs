@@ -76,6 +76,22 @@ fn rules(verbs: &[&str], without: &[&str]) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_right_that_a_tenant_lacks_is_told() {
+    let Some(server) = platform().await else { return };
+    let place = tenant(server, rules(&["get", "list", "watch"], &["options"])).await;
+    let told = |report: &domain::place::Report| report.engine == "Cozystack" && report.findings.iter().any(|finding| finding.message.contains("postgreses"));
+    let report = place.report("the rights are told", told).await;
+    let of = |resource: &str| report.findings.iter().find(|finding| finding.message.contains(resource)).unwrap();
+    assert!(of("postgreses").serious && of("postgreses").message.contains("create postgreses.apps.cozystack.io"), "{report:?}");
+    assert!(!of("options").serious, "a cluster can be created without: {report:?}");
+    assert!(!report.findings.iter().any(|finding| finding.message.contains("portforward") || finding.message.contains("may not get namespaces")), "{report:?}");
+
+    let place = tenant(server, rules(&["*"], &[])).await;
+    let report = place.report("it is looked at", |report| report.reachable.is_ok() && report.engine == "Cozystack").await;
+    assert!(!report.findings.iter().any(|finding| finding.message.contains("may not")), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_is_deleted_while_it_is_asked_for_is_not_forgotten() {
     let Some(server) = platform().await else { return };
     let place = tenant(server, rules(&["*"], &[])).await;

@@ -214,6 +214,9 @@ async fn missing(place: &Place, client: &Client, facts: &Facts, namespace: Optio
     if facts.groups.contains(CNPG) {
         parts.push(Part::Cnpg);
     }
+    if facts.groups.contains(COZYSTACK) {
+        parts.push(Part::Cozystack);
+    }
     if namespace.is_none() {
         parts.push(Part::Namespaces);
     }
