@@ -177,7 +177,7 @@ fn endpoints(cluster: &Cluster, namespace: &str, world: &World) -> Vec<Endpoint>
     }
     let addresses = world.outside.iter().flat_map(|service| &service.body.status.load_balancer.ingress);
     let addresses = addresses.filter_map(|Ingress { ip, hostname }| hostname.clone().or_else(|| ip.clone()));
-    all.extend(addresses.map(|host| Endpoint { kind: EndpointKind::Rw, name: format!("{name}-external-write"), host, port: 5432 }));
+    all.extend(addresses.map(|host| Endpoint { kind: EndpointKind::External, name: format!("{name}-external-write"), host, port: 5432 }));
     all
 }
 
@@ -240,11 +240,27 @@ mod tests {
         Object::read(serde_json::from_value(whole).expect("an object")).expect("a pod")
     }
 
+    fn orders(change: impl FnOnce(&mut Spec)) -> Cluster {
+        let name: domain::ClusterName = "orders".parse().expect("a name");
+        let mut spec = Spec::new(&name, Major::V18);
+        change(&mut spec);
+        Cluster::create(ClusterId(Uuid::nil()), ProjectId::DEFAULT, PlaceName::local(), name, spec, Timestamp::UNIX_EPOCH).expect("a wish")
+    }
+
+    #[test]
+    fn the_address_from_outside_is_told_from_those_inside() {
+        let read = |whole: Value| serde_json::from_value(whole).expect("an object");
+        let object = Object::read(read(json!({"metadata": {"name": "orders", "labels": {"howdah.dev/cluster": Uuid::nil()}}}))).expect("a Postgres");
+        let given = json!({"metadata": {"name": "postgres-orders-external-write"}, "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}});
+        let world = World { object: Some(object), outside: Some(Object::read(read(given)).expect("a service")), ..World::default() };
+        let seen = observed(&orders(|spec| spec.external = true), "tenant-a", &world, Timestamp::UNIX_EPOCH).endpoints;
+        let seen: Vec<_> = seen.iter().map(|endpoint| (endpoint.kind, endpoint.host.as_str())).collect();
+        assert_eq!(seen, [(EndpointKind::Rw, "postgres-orders-rw.tenant-a.svc"), (EndpointKind::External, "192.0.2.7")]);
+    }
+
     #[test]
     fn what_holds_a_release_up_is_said_long_before_it_is_given_up() {
-        let name: domain::ClusterName = "orders".parse().expect("a name");
-        let spec = Spec::new(&name, Major::V18);
-        let cluster = Cluster::create(ClusterId(Uuid::nil()), ProjectId::DEFAULT, PlaceName::local(), name, spec, Timestamp::UNIX_EPOCH).expect("a wish");
+        let cluster = orders(|_| ());
         let object = Object::read(serde_json::from_value(json!({"metadata": {"name": "orders"}})).expect("an object")).expect("a Postgres");
         let first = json!({"cnpg.io/instanceName": "postgres-orders-1", "cnpg.io/jobRole": "initdb"});
         let waits =
