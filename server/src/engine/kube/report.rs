@@ -49,12 +49,21 @@ impl Place {
             let name = &self.target().namespace;
             add(true, format!("The namespace {name} does not exist."), format!("kubectl create namespace {name}"));
         }
-        // Where Cozystack does the work, its tenants need no right but to what it serves them, and elsewhere nobody needs those.
-        let tenant = match self.target().engine {
-            Choice::Auto => fitting(facts) == Some(Choice::Cozystack),
-            chosen => chosen == Choice::Cozystack,
+        let works = match self.target().engine {
+            Choice::Auto => fitting(facts),
+            chosen => Some(chosen),
         };
-        for Lack { right, asks } in facts.missing.iter().filter(|lack| tenant == (lack.right.part == Part::Cozystack)) {
+        if works.is_none() && facts.uncertain {
+            let remedy = "Nothing has to be done: it is asked again within seconds. If that goes on, see whether the API server is overloaded.";
+            add(true, "What is there, or what the portal may do there, could not wholly be found out. Until then no engine is chosen.".into(), remedy.into());
+        }
+        // Where Cozystack does the work, its tenants need no right but to what it serves them, and elsewhere nobody needs those.
+        let counts = |lack: &&Lack| match works {
+            Some(Choice::Cozystack) => lack.right.part == Part::Cozystack,
+            Some(Choice::Cnpg) => lack.right.part != Part::Cozystack,
+            Some(Choice::Auto) | None => false,
+        };
+        for Lack { right, asks } in facts.missing.iter().filter(counts) {
             let asks: Vec<_> = asks.iter().map(ToString::to_string).collect();
             add(right.is_vital(), format!("The portal may not {}: needed to {}.", asks.join(", "), right.why), right.what_to_do.into());
         }
