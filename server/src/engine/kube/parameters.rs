@@ -170,6 +170,9 @@ mod tests {
     use super::*;
     use domain::version::Major;
 
+    /// Parameters, and which of them is refused.
+    type Case = (&'static [(&'static str, &'static str)], Option<&'static str>);
+
     /// Which of these parameters is refused for one micro instance (512Mi) with 10Gi, if one is.
     fn check(parameters: &[(&str, &str)]) -> Option<String> {
         let mut spec = Spec::new(&"orders".parse().expect("a name"), Major::V17);
@@ -179,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_the_webhook_refuses_is_refused_before() {
-        let all: [(&[(&str, &str)], Option<&str>); 22] = [
+        let all: [Case; 22] = [
             (&[("shared_buffers", "128MB")], None),
             (&[("shared_buffers", "128 MB")], None),
             (&[("shared_buffers", "0.25GB")], None),
