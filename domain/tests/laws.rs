@@ -29,6 +29,7 @@ proptest! {
                 prop_assert_eq!(next.check(), vec![]);
                 prop_assert!(next.storage >= before.storage, "a volume shrank");
                 prop_assert_eq!(next.version, before.version);
+                prop_assert!(next.restarts >= before.restarts && next.takeovers >= before.takeovers, "a count went back");
                 spec = next;
             }
         }

@@ -23,5 +23,7 @@ mod place;
 mod rights;
 #[path = "kubernetes/support.rs"]
 mod support;
+#[path = "kubernetes/tenant.rs"]
+mod tenant;
 #[path = "kubernetes/wire.rs"]
 mod wire;

@@ -114,6 +114,7 @@ pub fn ready() -> Cluster {
         foreign_users: vec!["by_hand".into()],
         foreign_databases: vec!["scratch".into()],
         since: Some(at(-3_600)),
+        engine: "local".into(),
     };
     cluster.revision = 7;
     cluster

@@ -72,6 +72,7 @@ pub(super) fn status(cluster: &Cluster, seen: &Observed, progress: &Progress, no
         foreign_databases: inside.map_or_else(|| before.foreign_databases.clone(), |i| i.foreign_databases.clone()),
         instances,
         since,
+        engine: before.engine.clone(),
     };
     status.conditions = conditions(cluster, seen, progress, &status, now);
     status

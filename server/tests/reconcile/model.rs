@@ -51,11 +51,17 @@ pub struct Model {
     cells: Mutex<HashMap<ClusterId, Cell>>,
     primary: Option<PgConnectOptions>,
     nudges: broadcast::Sender<ClusterId>,
+    name: Mutex<&'static str>,
 }
 
 impl Model {
     pub fn new(primary: Option<PgConnectOptions>) -> Arc<Self> {
-        Arc::new(Self { does: Mutex::default(), cells: Mutex::default(), primary, nudges: broadcast::Sender::new(16) })
+        Arc::new(Self { does: Mutex::default(), cells: Mutex::default(), primary, nudges: broadcast::Sender::new(16), name: Mutex::new("model") })
+    }
+
+    /// As if another engine worked there from now on.
+    pub fn rename(&self, name: &'static str) {
+        *self.name.lock().unwrap() = name;
     }
 
     pub fn set(&self, id: ClusterId, does: Does) {
@@ -200,6 +206,6 @@ impl Engine for Model {
     }
 
     fn report(&self) -> Report {
-        Report { engine: "model".into(), reachable: Ok(()), checked_at: None, facts: Vec::new(), findings: Vec::new() }
+        Report { engine: (*self.name.lock().unwrap()).into(), reachable: Ok(()), checked_at: None, facts: Vec::new(), findings: Vec::new() }
     }
 }
