@@ -86,6 +86,8 @@ impl FromTransport for Error {
     fn from_transport(error: ServerFnErrorErr) -> Self {
         match error {
             ServerFnErrorErr::Args(message) | ServerFnErrorErr::MissingArg(message) => Self::Invalid(vec![FieldError::new("form", message)]),
+            // On the server this is about what was sent; in the browser about what came back.
+            ServerFnErrorErr::Deserialization(_) if cfg!(feature = "ssr") => Self::invalid("form", "The form cannot be read: it is cut off, or not text."),
             ServerFnErrorErr::Deserialization(_) | ServerFnErrorErr::Serialization(_) => Self::Internal("transport".into()),
             ServerFnErrorErr::Registration(_)
             | ServerFnErrorErr::UnsupportedRequestMethod(_)

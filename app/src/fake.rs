@@ -28,6 +28,8 @@ pub struct FakePortal {
     pub vitals: Option<Vitals>,
     /// The authority of all clusters of the place; none: each has its own.
     pub ca: Option<String>,
+    /// The authority of a cluster that has its own; none: not known.
+    pub own_ca: Option<String>,
     /// Answer everything with `Unavailable`.
     pub down: bool,
 }
@@ -163,7 +165,7 @@ impl Portal for FakePortal {
     }
 
     async fn access(&self, actor: &Actor, id: ClusterId) -> Result<Access, Error> {
-        self.cluster(actor, id).await.map(|_| Access::default())
+        self.cluster(actor, id).await.map(|_| Access { ca: self.own_ca.clone(), ..Access::default() })
     }
 }
 

@@ -14,7 +14,10 @@ use axum::{
     middleware::{Next, from_fn},
     routing::any,
 };
-use domain::{Actor, Cluster, ProjectId, Role};
+use domain::{
+    Actor, Cluster, ProjectId, Role,
+    status::{Endpoint, EndpointKind},
+};
 use leptos::prelude::provide_context;
 use std::sync::{Arc, Once};
 use tower::ServiceExt;
@@ -134,6 +137,30 @@ async fn the_overview_shows_how_to_connect() {
 }
 
 #[tokio::test]
+async fn a_client_checks_what_can_be_checked() {
+    let site = |own: Option<&str>, ca: Option<&str>| {
+        let mut cluster = sample::ready();
+        let end = Endpoint { kind: EndpointKind::External, name: "orders-external".into(), host: "db.example.com".into(), port: 5432 };
+        cluster.status.endpoints.push(end);
+        let mut portal = FakePortal::with(vec![cluster]);
+        (portal.own_ca, portal.ca) = (own.map(str::to_owned), ca.map(str::to_owned));
+        Site { portal: Arc::new(portal), role: Role::Admin }
+    };
+    let (inside, outside) = ("/clusters/orders?ep=rw", "/clusters/orders?ep=ext");
+    let settings = "/clusters/orders/settings";
+    let own = site(Some("PEM"), None);
+    own.get(inside).await.has("sslmode=verify-full").has("application/x-pem-file;charset=utf-8,PEM");
+    own.get(outside).await.has("@db.example.com:5432/").has("sslmode=verify-ca").lacks("verify-full").has("not the name");
+    own.get(settings).await.lacks("/v1/ca.pem").has("/clusters/orders#connect");
+    let unknown = site(None, None);
+    unknown.get(outside).await.lacks("verify-").lacks("CA certificate</a>").has("does not check the server");
+    unknown.get(settings).await.lacks("/v1/ca.pem");
+    let shared = site(None, Some("PEM"));
+    shared.get(inside).await.has("sslmode=verify-full").has("/v1/ca.pem");
+    shared.get(settings).await.has("/v1/ca.pem");
+}
+
+#[tokio::test]
 async fn a_wish_that_is_not_reached_says_so_on_every_page() {
     let site = site(sample::changing());
     for page in PAGES {
@@ -176,7 +203,7 @@ async fn a_portal_without_its_database_says_so() {
     portal.down = true;
     let site = Site { portal: Arc::new(portal), role: Role::Admin };
     for page in PAGES {
-        site.get(page).await.has("The portal cannot reach its own database just now.").has("Try again");
+        site.get(page).await.has("The portal cannot reach its own database just now").has("Try again");
     }
 }
 

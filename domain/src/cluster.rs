@@ -3,8 +3,8 @@
 use crate::Timestamp;
 use crate::{
     command::{Change, Confirm},
-    error::{Conflict, Error},
-    name::{ClusterName, PlaceName},
+    error::{Conflict, Error, FieldError},
+    name::{ClusterName, PlaceName, RESERVED},
     spec::Spec,
     status::Status,
 };
@@ -77,7 +77,10 @@ pub struct Cluster {
 impl Cluster {
     /// A new cluster, if its wish keeps the rules.
     pub fn create(id: ClusterId, project: ProjectId, place: PlaceName, name: ClusterName, spec: Spec, now: Timestamp) -> Result<Self, Error> {
-        let errors = spec.check();
+        let mut errors = spec.check();
+        if name.as_str() == RESERVED {
+            errors.push(FieldError::new("name", "The portal makes clusters at the address of that name: choose another."));
+        }
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }

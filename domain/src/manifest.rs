@@ -106,7 +106,8 @@ impl Document {
         }
         let Some(cluster) = found else {
             let id = crate::ClusterId(fresh());
-            return Ok((Command::Create { id, project, place: self.place.clone(), name: self.name.clone(), spec: Box::new(spec) }, Vec::new()));
+            let made_up = self.made_up(None);
+            return Ok((Command::Create { id, project, place: self.place.clone(), name: self.name.clone(), spec: Box::new(spec) }, made_up));
         };
         if cluster.name != self.name {
             return Err(Error::invalid("metadata.name", format!("This cluster is {}; a cluster's name never changes.", cluster.name)));
@@ -120,7 +121,16 @@ impl Document {
             Error::Invalid(errors) => Error::Invalid(errors.into_iter().map(in_document).collect()),
             other => other,
         })?;
-        Ok((Command::Change { id: cluster.id, expected, changes: vec![change] }, cluster.spec.cost(&next.spec)))
+        let costs = cluster.spec.cost(&next.spec).into_iter().chain(self.made_up(Some(&cluster.spec))).collect();
+        Ok((Command::Change { id: cluster.id, expected, changes: vec![change] }, costs))
+    }
+
+    /// What is to be known of passwords that nobody will see.
+    fn made_up(&self, before: Option<&Spec>) -> Vec<String> {
+        let new = |user: &&RoleName| !self.passwords.contains_key(*user) && before.is_none_or(|b| !b.users.contains_key(*user));
+        let users: Vec<_> = self.spec.users.keys().filter(new).map(RoleName::as_str).collect();
+        let told = || format!("Makes up a password that is shown to nobody for {}: give a new one to whoever is to sign in.", users.join(", "));
+        (!users.is_empty()).then(told).into_iter().collect()
     }
 
     /// The wish, with what the document leaves open taken from the one before.
@@ -149,6 +159,7 @@ impl Document {
 pub fn in_document(error: FieldError) -> FieldError {
     let field = match error.field.as_str() {
         "instances" => "spec.replicas".into(),
+        "name" => "metadata.name".into(),
         "storage" | "size" => "spec.size".into(),
         "cpu" | "memory" => format!("spec.resources.{}", error.field),
         "storage_class" | "storageClass" => "spec.storageClass".into(),

@@ -69,6 +69,8 @@ names! {
 
 /// Longest name of a cluster, in characters: what Cozystack and CloudNativePG both carry.
 pub const CLUSTER_NAME_MAX: usize = 41;
+/// A good name that no new cluster gets: the page that makes clusters has its address.
+pub const RESERVED: &str = "new";
 /// Longest identifier of PostgreSQL, in bytes.
 const IDENTIFIER_MAX: usize = 63;
 
@@ -175,7 +177,10 @@ impl ClusterName {
         let head = slug.trim_start_matches(|c: char| !c.is_ascii_lowercase());
         let head = if head.is_empty() { format!("cluster-{slug}") } else { head.to_owned() };
         let head: String = head.chars().take(CLUSTER_NAME_MAX - tail.len()).collect();
-        Self(format!("{}{tail}", head.trim_end_matches('-')))
+        let head = head.trim_end_matches('-');
+        // A name that clusters cannot have.
+        let head = if head == RESERVED { "new-cluster" } else { head };
+        Self(format!("{head}{tail}"))
     }
 }
 

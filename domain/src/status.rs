@@ -163,6 +163,8 @@ pub struct Endpoint {
 pub struct Status {
     /// The newest generation that is wholly reached; 0: none.
     pub generation: u64,
+    /// When the wish of that generation was saved; none: nothing was reached yet, or before this was kept.
+    pub reached: Option<Timestamp>,
     /// Where it is in its life.
     pub phase: Phase,
     /// Why it is not as wished for, in words; none when it is.
@@ -183,6 +185,9 @@ pub struct Status {
     pub foreign_databases: Vec<String>,
     /// Since when the phase is what it is; none: never looked.
     pub since: Option<Timestamp>,
+    /// The engine that it was made on, as in [`Report::engine`](crate::place::Report::engine); empty: none yet, or before this was kept.
+    #[serde(default)]
+    pub engine: String,
 }
 
 /// Names of conditions.

@@ -1,6 +1,9 @@
 //! The command line: what can be asked, and the exit code that answers.
 
-use crate::config::{Serve, State};
+use crate::{
+    config::{Serve, State},
+    store::access::Known,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use client::{Client, Failure};
 use domain::Role;
@@ -45,8 +48,14 @@ enum Command {
         command: Token,
     },
     /// Print a fresh sign-in link, on the machine of the portal
-    #[command(after_help = "Example:\n  howdah link --data ~/howdah")]
-    Link(State),
+    #[command(after_help = "Examples:\n  howdah link --data ~/howdah\n  howdah link --role viewer")]
+    Link {
+        /// How far whoever signs in by it may go: viewer, operator or admin
+        #[arg(long, default_value = "admin", value_parser = parse_role)]
+        role: Role,
+        #[command(flatten)]
+        state: State,
+    },
     /// Make a cluster what a Postgres document says; creates it if there is none of its name
     #[command(
         after_help = "Examples:\n  howdah apply -f orders.yaml\n  howdah apply -f orders.yaml --dry-run\n  cat orders.yaml | howdah apply -f - --wait --timeout 2m"
@@ -129,6 +138,16 @@ enum Token {
         /// How far it reaches: viewer, operator or admin
         #[arg(long, default_value = "admin", value_parser = parse_role)]
         role: Role,
+        #[command(flatten)]
+        state: State,
+    },
+    /// List tokens: what they are for, how far they reach, when they were last used
+    List(State),
+    /// End every token of a name: within five seconds who holds one is refused
+    #[command(after_help = "Example:\n  howdah token revoke ci")]
+    Revoke {
+        /// What it was called
+        name: String,
         #[command(flatten)]
         state: State,
     },
@@ -228,7 +247,13 @@ fn dispatch(command: Command) -> Result<String, Failure> {
     match command {
         Command::Serve(config) => wait(crate::serve::serve(config)).map(|()| String::new()),
         Command::Token { command: Token::Create { name, role, state } } => wait(crate::serve::create_token(state, name, role)).map(line),
-        Command::Link(state) => wait(crate::serve::create_link(state)).map(line),
+        Command::Token { command: Token::List(state) } => wait(crate::serve::tokens(state)).map(|tokens| listed(&tokens)),
+        Command::Token { command: Token::Revoke { name, state } } => match wait(crate::serve::revoke_tokens(state, name.clone()))? {
+            0 => Err(Failure::NotFound(format!("There is no token called {name}."))),
+            1 => Ok(format!("{name} is revoked\n")),
+            n => Ok(format!("{n} tokens called {name} are revoked\n")),
+        },
+        Command::Link { role, state } => wait(crate::serve::create_link(state, role)).map(line),
         Command::Apply(asked) => ask(&asked.portal, async |client| apply::apply(client, &asked).await),
         Command::Get { name, portal, format } => ask(&portal, async |client| get::get(client, name.as_deref(), format.output).await),
         Command::Status { name, portal, format } => ask(&portal, async |client| get::status(client, &name, format.output).await),
@@ -251,6 +276,17 @@ fn ask<T>(portal: &Portal, work: impl AsyncFnOnce(&Client) -> Result<T, Failure>
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::Refused(error.to_string()))?;
     let client = Client::new(&portal.url, portal.token.as_deref().unwrap_or_default())?;
     runtime.block_on(work(&client))
+}
+
+fn listed(tokens: &[Known]) -> String {
+    if tokens.is_empty() {
+        return "There is no token yet: howdah token create --name NAME makes one.\n".into();
+    }
+    let row = |token: &Known| {
+        let used = token.used_at.map_or_else(|| "never".into(), |at| at.to_string());
+        vec![token.name.clone(), token.role.to_string(), token.created_at.to_string(), used]
+    };
+    output::table(&["NAME", "ROLE", "CREATED", "LAST USED"], &tokens.iter().map(row).collect::<Vec<_>>())
 }
 
 fn line(text: String) -> String {

@@ -16,7 +16,7 @@ use crate::{
         sampler,
     },
     service::{Live, Service},
-    store::Store,
+    store::{Store, access},
     telemetry,
 };
 use anyhow::{Context, Result};
@@ -136,10 +136,20 @@ pub async fn create_token(state: State, name: String, role: Role) -> Result<Stri
     on_the_spot(&state, async |store| Ok(auth::token::create(store, &name, role, ProjectId::DEFAULT).await?.expose_secret().to_owned())).await
 }
 
+/// The tokens that there are, by name, role, and when they were made and used.
+pub async fn tokens(state: State) -> Result<Vec<access::Known>> {
+    on_the_spot(&state, async |store| Ok(access::tokens(store, ProjectId::DEFAULT).await?)).await
+}
+
+/// Ends every token of that name. Returns how many there were.
+pub async fn revoke_tokens(state: State, name: String) -> Result<u64> {
+    on_the_spot(&state, async |store| Ok(access::revoke(store, name.trim(), ProjectId::DEFAULT).await?)).await
+}
+
 /// Makes a one-time sign-in link and returns its address.
-pub async fn create_link(state: State) -> Result<String> {
+pub async fn create_link(state: State, role: Role) -> Result<String> {
     let public = std::fs::read_to_string(address_file(&state)).unwrap_or_else(|_| "http://127.0.0.1:8080".into());
-    on_the_spot(&state, async |store| Ok(format!("{}/sign-in/{}", public.trim(), auth::link::create(store).await?.expose_secret()))).await
+    on_the_spot(&state, async |store| Ok(format!("{}/sign-in/{}", public.trim(), auth::link::create(store, role).await?.expose_secret()))).await
 }
 
 /// Where `howdah link` reads under which URL the portal of this data folder was reached last.
@@ -200,7 +210,7 @@ async fn answer(listener: TcpListener, router: axum::Router, stop: &Cancellation
 
 /// Says where the portal is, and how to get in the first time.
 async fn announce(here: &str, public: &str, store: &Store) {
-    let link = match auth::link::create(store).await {
+    let link = match auth::link::create(store, Role::Admin).await {
         Ok(link) => format!("sign in: {public}/sign-in/{}\n", link.expose_secret()),
         Err(error) => {
             warn!(%error, "no sign-in link; `howdah link` makes one");

@@ -13,6 +13,7 @@ pub mod clusters;
 pub mod credentials;
 pub mod due;
 pub mod events;
+pub mod roots;
 
 /// Longest wait for a connection. A page rather says that the database is away than it hangs.
 const PATIENCE: Duration = Duration::from_secs(3);

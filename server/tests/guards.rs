@@ -254,6 +254,20 @@ async fn what_is_too_much_is_refused() {
 }
 
 #[tokio::test]
+async fn a_form_that_cannot_be_read_is_refused_in_words() {
+    let world = World::new();
+    let cookie = world.cookie().await;
+    for (name, body) in [("not text", b"name=\xff&cluster=\xfe".as_slice()), ("no form", b"%%%"), ("nothing", b"")] {
+        let request = Request::builder().method("POST").uri("/api/users/add").header("host", "portal.test").header(OURS.0, OURS.1);
+        let request = request.header("cookie", &cookie).header("content-type", "application/x-www-form-urlencoded").body(Body::from(body.to_vec()));
+        let answer = world.router.clone().oneshot(request.unwrap()).await.unwrap();
+        let status = answer.status();
+        let text = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+        assert!(!status.is_server_error(), "{name}: {status} {}", String::from_utf8_lossy(&text));
+    }
+}
+
+#[tokio::test]
 async fn while_the_database_is_away_pages_say_so_and_programs_are_told_to_try_again() {
     let world = World::new();
     let cookie = world.cookie().await;

@@ -27,6 +27,8 @@ mod place;
 mod rights;
 #[path = "kubernetes/support.rs"]
 mod support;
+#[path = "kubernetes/tenant.rs"]
+mod tenant;
 #[path = "kubernetes/unseen.rs"]
 mod unseen;
 #[path = "kubernetes/wire.rs"]

@@ -241,6 +241,26 @@ async fn a_deleted_cluster_is_taken_away_and_forgotten() {
     world.end().await;
 }
 
+/// Another account at a place may make another engine fit, and that one sees nothing of what is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_is_left_alone_by_another_engine_than_its_own() {
+    let mut world = World::new().await;
+    world.reconcile(quick());
+    let id = world.paused("orders", Does::Well).await;
+    let made = world.until(id, "it is reached", |c| c.status.generation == 1).await;
+    assert_eq!(made.status.engine, "model");
+    world.model.rename("another");
+    world.delete(id).await;
+    let refused = world.until(id, "it is told", |c| c.status.condition(kinds::BLOCKED).is_some()).await;
+    let reason = refused.status.reason.expect("a reason");
+    assert!(reason.message.contains("made on model, and its place works with another now"), "{reason:?}");
+    assert_eq!((world.model.asked(id), world.model.removed(id)), (vec![1], 0), "nothing is asked of it");
+    world.model.rename("model");
+    world.model.nudge(id);
+    world.gone(id).await;
+    world.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_does_not_wait_for_a_step_that_hangs() {
     let mut world = World::new().await;

@@ -1,5 +1,8 @@
-//! The REST interface and the command line against a portal in memory: the whole router, the real rules of `domain`, no database, no engine.
+//! The REST interface and the command line against a portal in memory: the whole router, the real rules of `domain`, no database, no engine. And, where what
+//! is saved matters, over the real service and its database.
 #![allow(clippy::unwrap_used)]
+
+mod support;
 
 mod rest {
     mod cli;
@@ -10,5 +13,6 @@ mod rest {
     mod lists;
     mod merge;
     mod permissions;
+    mod saved;
     mod support;
 }

@@ -45,7 +45,10 @@ mod saving {
         link::Link,
         portal::{Passwords, Submitted},
     };
-    use domain::{Change, ClusterId, ClusterName, Command, Error, Spec};
+    use domain::{Change, ClusterId, ClusterName, Command, Conflict, Error, Spec};
+
+    /// How often changes are put together anew because somebody else was faster. Only for forms that do not say what was seen.
+    const TRIES: u32 = 5;
 
     /// Sends the changes that a form asks for, given the wish as it is stored, and the browser back to `page`.
     pub(in crate::api) async fn change(
@@ -53,14 +56,24 @@ mod saving {
         expected: Option<u64>,
         passwords: Passwords,
         page: fn(ClusterName) -> Link,
-        changes: impl FnOnce(&Spec) -> Result<Vec<Change>, Error> + Send,
+        changes: impl Fn(&Spec) -> Result<Vec<Change>, Error> + Send,
     ) -> Result<(ClusterName, Submitted), ApiError> {
         let (portal, actor) = ctx()?;
-        let cluster = portal.cluster(&actor, id).await?;
-        let changes = changes(&cluster.spec)?;
-        let submitted = portal.submit(&actor, Command::Change { id, expected, changes }, passwords).await?;
-        done(&page(cluster.name.clone()).path());
-        Ok((cluster.name, submitted))
+        let mut tries = 1;
+        loop {
+            let cluster = portal.cluster(&actor, id).await?;
+            // The changes follow from this wish: saved over another one they would take back what somebody else saved meanwhile.
+            let seen = expected.or(Some(cluster.generation));
+            let changes = changes(&cluster.spec)?;
+            match portal.submit(&actor, Command::Change { id, expected: seen, changes }, passwords.clone()).await {
+                Err(Error::Conflict(Conflict::Stale { .. })) if expected.is_none() && tries < TRIES => tries += 1,
+                submitted => {
+                    let submitted = submitted?;
+                    done(&page(cluster.name.clone()).path());
+                    return Ok((cluster.name, submitted));
+                }
+            }
+        }
     }
 
     /// Reads a typed value; what is wrong with it stands beside `field`.

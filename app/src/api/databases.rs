@@ -23,7 +23,7 @@ pub async fn add_database(
     let description = super::cluster::read("description", &description)?;
     let extensions = extensions.keys().map(|extension| super::cluster::read("extensions", extension)).collect::<Result<_, _>>()?;
     let add = domain::Change::AddDatabase { id: domain::Uuid::new_v4(), name, owner, roles: Default::default(), extensions, description };
-    let (_, submitted) = super::cluster::change(cluster, None, Default::default(), crate::link::Link::Data, move |_| Ok(vec![add])).await?;
+    let (_, submitted) = super::cluster::change(cluster, None, Default::default(), crate::link::Link::Data, move |_| Ok(vec![add.clone()])).await?;
     Ok(submitted.accepted.generation)
 }
 
@@ -40,7 +40,7 @@ pub async fn set_database(
     let owner = (!owner.is_empty()).then(|| super::cluster::read("owner", &owner)).transpose()?;
     let description = super::cluster::read("description", &description)?;
     let set = domain::Change::SetDatabase { name, owner, roles: None, extensions: None, description: Some(description) };
-    let (_, submitted) = super::cluster::change(cluster, expected, Default::default(), crate::link::Link::Data, move |_| Ok(vec![set])).await?;
+    let (_, submitted) = super::cluster::change(cluster, expected, Default::default(), crate::link::Link::Data, move |_| Ok(vec![set.clone()])).await?;
     Ok(submitted.accepted.generation)
 }
 
@@ -55,7 +55,7 @@ pub async fn set_extensions(
     let name = super::cluster::read("database", &database)?;
     let extensions = extensions.keys().map(|extension| super::cluster::read("extensions", extension)).collect::<Result<_, _>>()?;
     let set = domain::Change::SetDatabase { name, owner: None, roles: None, extensions: Some(extensions), description: None };
-    let (of, submitted) = super::cluster::change(cluster, expected, Default::default(), crate::link::Link::Data, move |_| Ok(vec![set])).await?;
+    let (of, submitted) = super::cluster::change(cluster, expected, Default::default(), crate::link::Link::Data, move |_| Ok(vec![set.clone()])).await?;
     // The page goes on showing the extensions of this database.
     super::form::done(&format!("{}?ext={database}", crate::link::Link::Data(of).path()));
     Ok(submitted.accepted.generation)
@@ -65,6 +65,6 @@ pub async fn set_extensions(
 #[server(prefix = "/api", endpoint = "databases/remove")]
 pub async fn remove_database(cluster: ClusterId, database: String, #[server(default)] confirm: String) -> Result<u64, ApiError> {
     let remove = domain::Change::RemoveDatabase { name: super::cluster::read("database", &database)?, confirm: domain::Confirm::Typed(confirm) };
-    let (_, submitted) = super::cluster::change(cluster, None, Default::default(), crate::link::Link::Data, move |_| Ok(vec![remove])).await?;
+    let (_, submitted) = super::cluster::change(cluster, None, Default::default(), crate::link::Link::Data, move |_| Ok(vec![remove.clone()])).await?;
     Ok(submitted.accepted.generation)
 }

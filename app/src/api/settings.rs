@@ -27,7 +27,7 @@ pub async fn set_parameters(cluster: ClusterId, expected: Option<u64>, #[server(
 #[server(prefix = "/api", endpoint = "settings/external")]
 pub async fn set_external(cluster: ClusterId, #[server(default)] external: bool) -> Result<u64, ApiError> {
     let change = domain::Change::SetExternal { external };
-    let (_, submitted) = super::cluster::change(cluster, None, Default::default(), crate::link::Link::Settings, move |_| Ok(vec![change])).await?;
+    let (_, submitted) = super::cluster::change(cluster, None, Default::default(), crate::link::Link::Settings, move |_| Ok(vec![change.clone()])).await?;
     Ok(submitted.accepted.generation)
 }
 
@@ -35,7 +35,7 @@ pub async fn set_external(cluster: ClusterId, #[server(default)] external: bool)
 #[server(prefix = "/api", endpoint = "settings/pause")]
 pub async fn pause_cluster(cluster: ClusterId) -> Result<u64, ApiError> {
     let change = domain::Change::SetPower { power: domain::spec::Power::Off };
-    let (_, submitted) = super::cluster::change(cluster, None, Default::default(), crate::link::Link::Overview, move |_| Ok(vec![change])).await?;
+    let (_, submitted) = super::cluster::change(cluster, None, Default::default(), crate::link::Link::Overview, move |_| Ok(vec![change.clone()])).await?;
     Ok(submitted.accepted.generation)
 }
 
@@ -43,7 +43,7 @@ pub async fn pause_cluster(cluster: ClusterId) -> Result<u64, ApiError> {
 #[server(prefix = "/api", endpoint = "settings/resume")]
 pub async fn resume_cluster(cluster: ClusterId) -> Result<u64, ApiError> {
     let change = domain::Change::SetPower { power: domain::spec::Power::On };
-    let (_, submitted) = super::cluster::change(cluster, None, Default::default(), crate::link::Link::Overview, move |_| Ok(vec![change])).await?;
+    let (_, submitted) = super::cluster::change(cluster, None, Default::default(), crate::link::Link::Overview, move |_| Ok(vec![change.clone()])).await?;
     Ok(submitted.accepted.generation)
 }
 

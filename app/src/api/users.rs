@@ -21,11 +21,11 @@ pub async fn add_user(
 ) -> Result<u64, ApiError> {
     use crate::{draft::access, link::Link};
     let name: domain::RoleName = super::cluster::read("name", &name)?;
-    let description = super::cluster::read("description", &description)?;
+    let description: domain::name::Description = super::cluster::read("description", &description)?;
     let passwords = super::once::chosen(&name, password)?;
     let user = name.clone();
     let all = move |spec: &domain::Spec| {
-        let add = domain::Change::AddUser { id: domain::Uuid::new_v4(), name: user.clone(), replication, description };
+        let add = domain::Change::AddUser { id: domain::Uuid::new_v4(), name: user.clone(), replication, description: description.clone() };
         Ok(std::iter::once(add).chain(access::changes(spec, &user, &access)?).collect())
     };
     let (of, submitted) = super::cluster::change(cluster, None, passwords, Link::Data, all).await?;
@@ -45,10 +45,10 @@ pub async fn set_user(
 ) -> Result<u64, ApiError> {
     use crate::{draft::access, link::Link};
     let name: domain::RoleName = super::cluster::read("user", &user)?;
-    let description = super::cluster::read("description", &description)?;
+    let description: domain::name::Description = super::cluster::read("description", &description)?;
     let all = move |spec: &domain::Spec| {
         let same = spec.users.get(&name).is_some_and(|user| user.replication == replication && user.description == description);
-        let set = domain::Change::SetUser { name: name.clone(), replication: Some(replication), description: Some(description) };
+        let set = domain::Change::SetUser { name: name.clone(), replication: Some(replication), description: Some(description.clone()) };
         Ok((!same).then_some(set).into_iter().chain(access::changes(spec, &name, &access)?).collect())
     };
     let (_, submitted) = super::cluster::change(cluster, expected, Default::default(), Link::Data, all).await?;
@@ -61,7 +61,7 @@ pub async fn rotate_password(cluster: ClusterId, user: String, #[server(default)
     let name: domain::RoleName = super::cluster::read("user", &user)?;
     let passwords = super::once::chosen(&name, password)?;
     let rotate = domain::Change::RotatePassword { name: name.clone() };
-    let (of, submitted) = super::cluster::change(cluster, None, passwords, crate::link::Link::Data, move |_| Ok(vec![rotate])).await?;
+    let (of, submitted) = super::cluster::change(cluster, None, passwords, crate::link::Link::Data, move |_| Ok(vec![rotate.clone()])).await?;
     super::once::hand_over(&of, &name, &submitted);
     Ok(submitted.accepted.generation)
 }
@@ -70,6 +70,6 @@ pub async fn rotate_password(cluster: ClusterId, user: String, #[server(default)
 #[server(prefix = "/api", endpoint = "users/remove")]
 pub async fn remove_user(cluster: ClusterId, user: String) -> Result<u64, ApiError> {
     let remove = domain::Change::RemoveUser { name: super::cluster::read("user", &user)? };
-    let (_, submitted) = super::cluster::change(cluster, None, Default::default(), crate::link::Link::Data, move |_| Ok(vec![remove])).await?;
+    let (_, submitted) = super::cluster::change(cluster, None, Default::default(), crate::link::Link::Data, move |_| Ok(vec![remove.clone()])).await?;
     Ok(submitted.accepted.generation)
 }

@@ -10,7 +10,7 @@ use crate::view::Drawn;
 use domain::{Cluster, place::Access, status::EndpointKind};
 use leptos::prelude::*;
 use leptos_router::{components::Form, hooks::use_query_map};
-use snippet::{CA_FILE, Choice, Language};
+use snippet::{CA_FILE, Choice, Language, Trust};
 
 pub mod snippet;
 
@@ -94,14 +94,16 @@ fn ways(access: StoredValue<Option<Access>>) -> AnyView {
 fn result(cluster: Signal<Cluster>, choice: Memo<Choice>, data: &str, access: StoredValue<Option<Access>>) -> AnyView {
     let rotate = data.to_owned();
     // Where each cluster has an authority of its own, it comes with the page.
-    let own = access.with_value(|access| access.as_ref().map(|access| access.ca.clone()));
-    let authority = match own {
-        None => link::CA.to_owned(),
-        Some(pem) => pem.map(|pem| format!("data:application/x-pem-file;charset=utf-8,{}", percent(&pem))).unwrap_or_default(),
-    };
+    let own = access.with_value(Option::is_some);
+    let authority = access.with_value(|access| match access {
+        None => Some(link::CA.to_owned()),
+        Some(access) => access.ca.as_ref().map(|pem| format!("data:application/x-pem-file;charset=utf-8,{}", percent(pem))),
+    });
+    let is_signed = authority.is_some();
+    let trust = move || Trust::at(choice.read().endpoint, is_signed, own);
     let address = Memo::new(move |_| cluster.read().status.endpoint(choice.read().endpoint).cloned());
     let string = Signal::derive(move || address.read().as_ref().map(|to| snippet::string(&choice.read(), to)).unwrap_or_default());
-    let example = Signal::derive(move || address.read().as_ref().map(|to| snippet::example(&choice.read(), to)).unwrap_or_default());
+    let example = Signal::derive(move || address.read().as_ref().map(|to| snippet::example(&choice.read(), to, trust())).unwrap_or_default());
     let is_known = Memo::new(move |_| address.read().is_some());
     let body = move || {
         if !is_known.get() {
@@ -113,9 +115,24 @@ fn result(cluster: Signal<Cluster>, choice: Memo<Choice>, data: &str, access: St
             <div class="field"><span class="label">"Connection string"</span>{copy("Copy connection string", string)}</div>
             <p class="hint">"The password is shown once, when it is made. "<a href=password>"Set a new one"</a></p>
             {code(what, example)}
-            <p class="hint">"The example checks the server's certificate: put the "<a href=authority.clone() rel="external" download=CA_FILE>"CA certificate"</a>" beside it as "<code>{CA_FILE}</code>"."</p>
+            {checked(authority.clone(), trust())}
         }
         .drawn()
     };
     body.drawn()
+}
+
+/// What the example checks of the server, and what it needs for that. `authority`: where the certificate authority is to be had.
+fn checked(authority: Option<String>, trust: Trust) -> AnyView {
+    let why = match trust {
+        Trust::Name | Trust::Nothing => "",
+        Trust::Authority => " It checks who signed it, not the name: the certificate has none for the address from outside.",
+    };
+    match authority {
+        Some(authority) => view! {
+            <p class="hint">"The example checks the server's certificate: put the "<a href=authority rel="external" download=CA_FILE>"CA certificate"</a>" beside it as "<code>{CA_FILE}</code>"."{why}</p>
+        }
+        .drawn(),
+        None => view! { <p class="hint">"The example encrypts, but does not check the server's certificate: who signs it is not known here."</p> }.drawn(),
+    }
 }

@@ -92,6 +92,7 @@ pub fn ready() -> Cluster {
     let mut cluster = new();
     let endpoint = |kind, tail: &str, port| Endpoint { kind, name: format!("orders-{tail}"), host: "127.0.0.1".into(), port };
     cluster.status = Status {
+        reached: Some(cluster.updated_at),
         generation: 1,
         phase: Phase::Ready,
         reason: None,
@@ -113,6 +114,7 @@ pub fn ready() -> Cluster {
         foreign_users: vec!["by_hand".into()],
         foreign_databases: vec!["scratch".into()],
         since: Some(at(-3_600)),
+        engine: "local".into(),
     };
     cluster.revision = 7;
     cluster

@@ -182,11 +182,21 @@ fn backup(at: &At) -> Backup {
         }
     }
     Backup {
-        schedule: at.key("schedule").text(),
-        retention_policy: at.key("retentionPolicy").text(),
-        destination_path: at.key("destinationPath").text(),
-        endpoint_url: at.key("endpointURL").text(),
+        schedule: line(&at.key("schedule")),
+        retention_policy: line(&at.key("retentionPolicy")),
+        destination_path: line(&at.key("destinationPath")),
+        endpoint_url: line(&at.key("endpointURL")),
     }
+}
+
+/// One line of text that is kept as it is.
+fn line(at: &At) -> Option<String> {
+    let text = at.text()?;
+    if text.chars().count() > 1024 || text.chars().any(char::is_control) {
+        at.fail("One line of at most 1024 characters, none of them a control character.");
+        return None;
+    }
+    Some(text)
 }
 
 fn users(at: &At, document: &mut Document) {

@@ -154,7 +154,7 @@ fn replace(old: Spec, mut next: Spec, allow_drop: &BTreeSet<DatabaseName>, now: 
         }
     }
     let topology = if next.instances > 1 || old.topology == Topology::Replicated { Topology::Replicated } else { next.topology };
-    Ok(Spec { topology, switchover: old.switchover, restarts: old.restarts, ..next })
+    Ok(Spec { topology, switchover: old.switchover, restarts: old.restarts, takeovers: old.takeovers, ..next })
 }
 
 fn kept_user(before: &User, wish: &User, now: Timestamp) -> User {

@@ -28,6 +28,11 @@ pub(super) fn all(spec: &Spec) -> Vec<FieldError> {
         if *name != name.to_ascii_lowercase() {
             errors.add(format!("parameters.{name}"), "Parameter names are written in lower case.");
         }
+        // One for each replica, and two for copies and people.
+        let least = u32::from(spec.instances).saturating_add(1).max(10);
+        if ["max_wal_senders", "max_replication_slots"].contains(&name.as_str()) && value.trim().parse::<u32>().is_ok_and(|n| (10..least).contains(&n)) {
+            errors.add(format!("parameters.{name}"), format!("At least {least} with {} instances: each replica needs one, and copies two.", spec.instances));
+        }
     }
     errors.0
 }

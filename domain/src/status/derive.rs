@@ -61,6 +61,7 @@ pub(super) fn status(cluster: &Cluster, seen: &Observed, progress: &Progress, no
     let (users, databases) = items(cluster, inside);
     let mut status = Status {
         generation,
+        reached: if reached { Some(cluster.updated_at) } else { before.reached },
         phase,
         reason,
         conditions: Vec::new(),
@@ -71,6 +72,7 @@ pub(super) fn status(cluster: &Cluster, seen: &Observed, progress: &Progress, no
         foreign_databases: inside.map_or_else(|| before.foreign_databases.clone(), |i| i.foreign_databases.clone()),
         instances,
         since,
+        engine: before.engine.clone(),
     };
     status.conditions = conditions(cluster, seen, progress, &status, now);
     status

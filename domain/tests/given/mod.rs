@@ -95,18 +95,24 @@ fn databases(users: &BTreeMap<RoleName, User>) -> impl Strategy<Value = BTreeMap
 /// Any wish that keeps the rules.
 pub fn spec() -> impl Strategy<Value = Spec> {
     let shape = (1u8..6, any::<bool>(), size(), 8u64..64, quorum(), any::<bool>(), any::<bool>(), select(&Major::ALL[..]));
-    let words = ("\\PC{1,30}", "\\PC{0,30}", prop::collection::btree_map("[a-z]{1,8}", "[a-zA-Z0-9._-]{0,8}", 0..3), prop::option::of((1u8..6, 1u32..4)));
+    let words = (
+        "\\PC{1,30}",
+        "\\PC{0,30}",
+        prop::collection::btree_map("[a-z]{1,8}", "[a-zA-Z0-9._-]{0,8}", 0..3),
+        prop::option::of((1u8..6, 1u32..4)),
+        (0u32..3, 0u32..3),
+    );
     let people = prop::collection::btree_map(role(), user(), 0..4).prop_flat_map(|users| (databases(&users), Just(users)));
     (shape, words, people, parameters()).prop_filter_map("keeps the rules", |(shape, words, (databases, users), parameters)| {
         let (instances, replicated, size, gib, quorum, external, on, version) = shape;
-        let (title, description, labels, switchover) = words;
+        let (title, description, labels, switchover, (restarts, takeovers)) = words;
         let mut spec = Spec::new(&"orders".parse().ok()?, version);
         spec.title = title.parse().unwrap_or(spec.title);
         spec.description = description.parse().unwrap_or_default();
         spec.topology = if replicated { Topology::Replicated } else { Topology::for_instances(instances) };
         spec.switchover = switchover.map(|(to, serial)| Switchover { to, serial });
         spec.power = if on { Power::On } else { Power::Off };
-        let spec = Spec { labels, instances, size, storage: Bytes::gib(gib), quorum, external, users, databases, parameters, ..spec };
+        let spec = Spec { labels, instances, size, storage: Bytes::gib(gib), quorum, external, restarts, takeovers, users, databases, parameters, ..spec };
         spec.check().is_empty().then_some(spec)
     })
 }
@@ -122,6 +128,7 @@ pub fn change() -> impl Strategy<Value = Change> {
         (0u8..20).prop_map(|to| Change::Switchover { to }),
         any::<bool>().prop_map(|on| Change::SetPower { power: if on { Power::On } else { Power::Off } }),
         Just(Change::Restart),
+        Just(Change::TakeOver),
         parameters().prop_map(|parameters| Change::SetParameters { parameters }),
         (any::<u128>(), role(), any::<bool>()).prop_map(|(id, name, replication)| Change::AddUser {
             id: Uuid::from_u128(id),

@@ -11,10 +11,10 @@ use std::time::Duration;
 /// How long a link is good for.
 pub const LIFE: Duration = Duration::from_secs(15 * 60);
 
-/// The secret of a new link, which makes its redeemer an admin of the default project.
-pub async fn create(store: &Store) -> Result<SecretString, Error> {
+/// The secret of a new link, which gives its redeemer a role in the default project.
+pub async fn create(store: &Store, role: Role) -> Result<SecretString, Error> {
     let link = secret::token();
-    access::add_link(store, secret::hash_token(link.expose_secret()), Role::Admin, ProjectId::DEFAULT, LIFE).await?;
+    access::add_link(store, secret::hash_token(link.expose_secret()), role, ProjectId::DEFAULT, LIFE).await?;
     Ok(link)
 }
 

@@ -19,7 +19,25 @@ use std::{
 /// psql with everything that it needs to connect; the certificate authority lives as long as the file is open.
 pub struct Session {
     command: Command,
+    /// Open for psql to read.
+    #[expect(dead_code)]
     authority: Option<File>,
+    warning: Option<&'static str>,
+}
+
+/// How sure psql can be of whom it talks to, and what to say where that is not wholly.
+struct Trust {
+    mode: &'static str,
+    warning: Option<&'static str>,
+}
+
+fn trust(endpoint: &Value, authority: bool) -> Trust {
+    match (authority, endpoint["kind"] == "external") {
+        (true, false) => Trust { mode: "verify-full", warning: None },
+        // Whoever signs for one cluster signs for nobody else, so the name says little more.
+        (true, true) => Trust { mode: "verify-ca", warning: Some("the certificate has no name for the address from outside: only who signed it is checked.") },
+        (false, _) => Trust { mode: "require", warning: Some("who signs this cluster's certificate is not known: the server is not verified.") },
+    }
 }
 
 pub async fn command(client: &Client, asked: &Psql) -> Result<Session, Failure> {
@@ -42,17 +60,18 @@ pub async fn command(client: &Client, asked: &Psql) -> Result<Session, Failure> 
         Some(pem) => Some(keep(pem).map_err(|error| Failure::Refused(format!("The certificate authority cannot be kept: {error}")))?),
         None => None,
     };
-    match &authority {
-        Some(file) => command.env("PGSSLMODE", "verify-full").env("PGSSLROOTCERT", format!("/proc/self/fd/{}", file.as_raw_fd())),
-        None => command.env("PGSSLMODE", "require"),
-    };
-    Ok(Session { command, authority })
+    let trust = trust(endpoint, authority.is_some());
+    command.env("PGSSLMODE", trust.mode);
+    if let Some(file) = &authority {
+        command.env("PGSSLROOTCERT", format!("/proc/self/fd/{}", file.as_raw_fd()));
+    }
+    Ok(Session { command, authority, warning: trust.warning })
 }
 
 /// Becomes psql; comes back only if there is none.
 pub fn exec(mut session: Session) -> Result<String, Failure> {
-    if session.authority.is_none() {
-        eprintln!("howdah: this portal has no certificate authority; the server is not verified.");
+    if let Some(warning) = session.warning {
+        eprintln!("howdah: {warning}");
     }
     let error = session.command.exec();
     Err(Failure::Refused(format!("psql cannot be started: {error}. Install it, as in apt install postgresql-client.")))
@@ -102,4 +121,16 @@ fn keep(pem: &str) -> std::io::Result<File> {
     file.write_all(pem.as_bytes())?;
     fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty()))?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_name_is_checked_only_where_the_certificate_has_it() {
+        let mode = |kind: &str, authority| trust(&json!({ "kind": kind, "host": "db.example.com" }), authority).mode;
+        assert_eq!([mode("rw", true), mode("external", true), mode("rw", false), mode("external", false)], ["verify-full", "verify-ca", "require", "require"]);
+    }
 }

@@ -129,12 +129,21 @@ impl Kube {
         self.place.looked_at(FIRST_LOOK).await;
         // Down is told first: it explains why there is no engine, and costs no wait.
         self.place.client()?;
-        self.driver().ok_or_else(|| EngineError::Retry(anyhow::anyhow!("{} has neither CloudNativePG nor Cozystack", self.place.name())))
+        self.driver().ok_or_else(|| {
+            let why = match self.place.facts() {
+                Some(facts) if facts.uncertain => "could not wholly be asked yet what it has and what the portal may do there",
+                Some(_) | None => "has neither CloudNativePG nor Cozystack",
+            };
+            EngineError::Retry(anyhow::anyhow!("{} {why}", self.place.name()))
+        })
     }
 }
 
-/// The engine that fits what a place has.
+/// The engine that fits what a place has. None also as long as that is not known for certain: the choice lasts.
 fn fitting(facts: &Facts) -> Option<Choice> {
+    if facts.uncertain {
+        return None;
+    }
     let cnpg = facts.groups.contains(CNPG);
     match (cnpg && facts.may_create_cnpg(), facts.groups.contains(COZYSTACK), cnpg) {
         (true, ..) => Some(Choice::Cnpg),
@@ -240,5 +249,6 @@ mod tests {
         assert_eq!(fitting(&facts(&[COZYSTACK], &[])), Some(Choice::Cozystack));
         assert_eq!(fitting(&facts(&[CNPG], std::slice::from_ref(&no))), Some(Choice::Cnpg), "the report then says what is missing");
         assert_eq!(fitting(&facts(&["apps"], &[])), None);
+        assert_eq!(fitting(&Facts { uncertain: true, ..facts(&[CNPG, COZYSTACK], &[]) }), None, "a review that was not answered grants nothing");
     }
 }

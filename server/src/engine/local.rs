@@ -23,8 +23,10 @@ use std::{
     collections::BTreeSet,
     fs,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock, Weak},
+    time::Duration,
 };
+use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 
 mod cgroup;
@@ -48,6 +50,9 @@ mod watch;
 mod world;
 
 use ground::Ground;
+
+/// How long a program that was installed meanwhile stays unseen.
+const LOOK_AROUND: Duration = Duration::from_secs(15);
 
 /// Where and as whom the engine works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +83,8 @@ pub struct Local {
     watch: watch::Watch,
     busy: Mutex<BTreeSet<ClusterId>>,
     samples: Arc<Mutex<usage::Samples>>,
+    /// The id of the data root.
+    id: uuid::Uuid,
     /// Held as long as the engine lives.
     _lock: Flock<fs::File>,
 }
@@ -105,14 +112,24 @@ impl Local {
             Err((_, error)) => return Err(anyhow::Error::from(error).context("locking the data folder").into()),
         };
         layout.prepare()?;
+        let id = identity(&layout)?;
         let authority = tls::Authority::open(&layout.authority())?;
         let limits = cgroup::Limits::discover(&layout.tag());
-        let installs = installs::Installs::discover(&config.installs).await;
+        let traces = installs::Installs::traces(&config.installs);
+        let installs = RwLock::new(Arc::new(installs::Installs::discover(&config.installs).await));
         let own = process::Account::current()?.name;
         let users: BTreeSet<String> = [own, layout.account.name.clone()].into();
         let ground =
             Ground { layout, installs, limits, authority, ports: ports::Turn::default(), sums: room::Sums::default(), users: users.into_iter().collect() };
-        Ok(Arc::new(Self { ground: Arc::new(ground), watch: watch::Watch::default(), busy: Mutex::default(), samples: Arc::default(), _lock: lock }))
+        let ground = Arc::new(ground);
+        let watch = watch::Watch::default();
+        tokio::spawn(look_around(Arc::downgrade(&ground), watch.nudges(), config.installs, traces));
+        Ok(Arc::new(Self { ground, watch, busy: Mutex::default(), samples: Arc::default(), id, _lock: lock }))
+    }
+
+    /// The id of its data root: the same wherever the folder is moved.
+    pub const fn id(&self) -> uuid::Uuid {
+        self.id
     }
 
     fn turn(&self, id: ClusterId) -> Option<Turn<'_>> {
@@ -158,6 +175,41 @@ impl Local {
     }
 }
 
+/// The id of a data root, made with the first opening.
+fn identity(layout: &layout::Layout) -> Result<uuid::Uuid> {
+    let path = layout.id();
+    match fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse().with_context(|| format!("{} has no id in it", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let id = uuid::Uuid::new_v4();
+            layout::write_durably(&path, &id.to_string(), 0o600)?;
+            Ok(id)
+        }
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+}
+
+/// Finds what is installed, upgraded or taken away while the portal runs, as long as there is an engine.
+async fn look_around(ground: Weak<ground::Ground>, nudges: broadcast::Sender<ClusterId>, folders: Vec<PathBuf>, mut known: installs::Traces) {
+    loop {
+        tokio::time::sleep(LOOK_AROUND).await;
+        let now = installs::Installs::traces(&folders);
+        if now != known {
+            let found = installs::Installs::discover(&folders).await;
+            let Some(ground) = ground.upgrade() else { return };
+            tracing::info!(versions = ?found.by_major.keys(), haproxy = found.haproxy.is_some(), "what is installed has changed");
+            *ground.installs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
+            known = now;
+            // Some of them may have waited for just that.
+            for id in ground.layout.clusters().unwrap_or_default() {
+                let _nobody_listens = nudges.send(id);
+            }
+        } else if ground.strong_count() == 0 {
+            return;
+        }
+    }
+}
+
 fn account(run_as: Option<&str>) -> Result<process::Account> {
     let own = process::Account::current()?;
     match run_as {
@@ -177,6 +229,7 @@ impl Engine for Local {
 
     async fn converge(&self, cluster: &Cluster, _verifiers: &Verifiers) -> Result<Progress, EngineError> {
         let Some(_turn) = self.turn(cluster.id) else { return Ok(Progress::Working(Reason::new("Busy", "Another pass is under way."))) };
+        execute::trim_logs(&self.ground, cluster);
         let world = observe::look(&self.ground, cluster).await?;
         let plan = plan::plan(cluster, &world);
         if plan.steps.is_empty() {
@@ -218,12 +271,13 @@ impl Engine for Local {
     }
 
     fn report(&self) -> Report {
-        let installs = &self.ground.installs;
+        let installs = self.ground.installs();
         let versions: Vec<_> = installs.releases().into_iter().map(|release| release.full).collect();
         let finding = |message: &str, remedy: &str| Finding { serious: false, message: message.into(), remedy: remedy.into() };
         let mut findings = Vec::new();
         if installs.haproxy.is_none() {
-            findings.push(finding("HAProxy is not installed, so clusters have one instance only.", "Install the package haproxy and start the portal again."));
+            findings
+                .push(finding("HAProxy is not installed, so clusters have one instance only.", "Install the package haproxy: it is found within a minute."));
         }
         if let Err(why) = self.ground.limits.enforced() {
             findings.push(finding(&why, "Run the portal as root on a machine with control groups."));
@@ -238,10 +292,11 @@ impl Engine for Local {
     }
 
     fn offer(&self) -> Offer {
-        let replicated = self.ground.installs.haproxy.is_some();
+        let installs = self.ground.installs();
+        let replicated = installs.haproxy.is_some();
         let topologies = if replicated { vec![Topology::Standalone, Topology::Replicated] } else { vec![Topology::Standalone] };
         Offer {
-            releases: self.ground.installs.releases(),
+            releases: installs.releases(),
             topologies,
             max_instances: if replicated { MAX_INSTANCES } else { 1 },
             switchover: replicated,

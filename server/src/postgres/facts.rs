@@ -84,6 +84,8 @@ pub struct Inner {
     pub defaults: BTreeSet<Later>,
     /// Tables, views and sequences to which one of the groups lacks a right.
     pub objects: Vec<Object>,
+    /// Tables, views and sequences, with their schema, of users who may not create here: what they made as admins.
+    pub left: Vec<(String, String)>,
 }
 
 /// A schema.
@@ -149,9 +151,10 @@ pub async fn cluster(connection: &mut PgConnection) -> Result<Facts, sqlx::Error
     Ok(facts)
 }
 
-/// Looks into the database that the connection is in.
-pub async fn inner(connection: &mut PgConnection, admin: &str, readonly: &str, extensions: &[&str]) -> Result<Inner, sqlx::Error> {
-    let query = sqlx::query_scalar::<_, Json<Inner>>(INNER).bind(admin).bind(readonly).bind(extensions);
+/// Looks into the database that the connection is in. `groups` are those of its admins and its readers.
+pub async fn inner(connection: &mut PgConnection, groups: [&str; 2], extensions: &[&str], users: &[&str]) -> Result<Inner, sqlx::Error> {
+    let [admin, readonly] = groups;
+    let query = sqlx::query_scalar::<_, Json<Inner>>(INNER).bind(admin).bind(readonly).bind(extensions).bind(users);
     let Json(inner) = query.fetch_one(connection).await?;
     Ok(inner)
 }
@@ -221,7 +224,13 @@ select jsonb_build_object(
   'objects', (select coalesce(jsonb_agg(jsonb_build_object('schema', nspname, 'name', relname, 'sequence', sequence,
       'admin', coalesce(admin, true), 'readonly', coalesce(readonly, true))
       order by nspname, relname), '[]')
-    from objects where not admin or not readonly))";
+    from objects where not admin or not readonly),
+  'left', (select coalesce(jsonb_agg(jsonb_build_array(n.nspname, c.relname) order by n.nspname, c.relname), '[]')
+    from pg_class c join schemas n on n.oid = c.relnamespace join pg_roles r on r.oid = c.relowner
+    where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and r.rolname = any($4) and r.oid not in (select oid from creators)
+    -- A sequence of a column goes where its table goes.
+    and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype in ('a', 'e', 'i')
+      and (d.deptype = 'e' or c.relkind = 'S'))))";
 
 #[cfg(test)]
 mod tests {

@@ -247,8 +247,9 @@ impl<'a> Work<'a> {
         let mut connection = connect(self.options, name.as_str(), STATEMENT).await?;
         let extensions: Vec<_> = database.extensions.iter().map(|extension| extension.as_str()).collect();
         let (admin, readonly) = (name.group(Group::Admin), name.group(Group::Readonly));
-        let inner = patiently(facts::inner(&mut connection, &admin, &readonly, &extensions)).await?;
         let users = &self.cluster.spec.users;
+        let names: Vec<_> = users.keys().map(|user| user.as_str()).collect();
+        let inner = patiently(facts::inner(&mut connection, [&admin, &readonly], &extensions, &names)).await?;
         let steps = match part {
             Part::All => objects::plan(name, database, users, &inner),
             Part::Rights => objects::rights(name, users, &inner),

@@ -35,6 +35,7 @@ pub fn rights(name: &DatabaseName, users: &BTreeMap<RoleName, User>, inner: &Inn
     let step = |what: &str, sql: Vec<String>| (!sql.is_empty()).then(|| Step::run(Subject::of(name), format!("{what} in {name}"), sql));
     steps.extend(step("grant rights to schemas", schemas(name, users, inner)));
     steps.extend(step("grant rights to what is made later", later(name, inner)));
+    steps.extend(step("take over what former admins made", left(name, inner)));
     steps.extend(step("grant rights to tables", objects(name, inner)));
     steps
 }
@@ -68,6 +69,12 @@ fn schemas(name: &DatabaseName, users: &BTreeMap<RoleName, User>, inner: &Inner)
         }
     }
     sql
+}
+
+/// An owner may do everything with what it owns, whatever it is revoked: so it belongs to the group from now on.
+fn left(name: &DatabaseName, inner: &Inner) -> Vec<String> {
+    let admin = ident(&name.group(Group::Admin));
+    inner.left.iter().map(|(schema, relation)| format!("alter table {} owner to {admin}", qualified(schema, relation))).collect()
 }
 
 fn later(name: &DatabaseName, inner: &Inner) -> Vec<String> {

@@ -185,7 +185,7 @@ impl Postmaster {
         let file = self.data().join("PG_VERSION");
         let version = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
         let major: Option<Major> = version.trim().parse().ok();
-        major.and_then(|major| self.installs.by_major.get(&major)).with_context(|| {
+        major.and_then(|major| self.installs.by_major.get(&major)).map(AsRef::as_ref).with_context(|| {
             let (data, version) = (self.data(), version.trim().to_owned());
             format!("{} was made by PostgreSQL {version}, which is not installed any more: install it, or name its folder with --postgres", data.display())
         })

@@ -87,6 +87,9 @@ impl Pass<'_> {
             if !self.read_again().await? {
                 break;
             }
+            if let Some(reason) = elsewhere(&self.claim.cluster, &self.context.engine.report().engine) {
+                return self.refuse(reason).await;
+            }
             let step = match self.step().await? {
                 Step::Done(step) => step,
                 Step::Overtaken => continue,
@@ -119,6 +122,15 @@ impl Pass<'_> {
             return Ok(if ours { ended } else { Ended::Lost });
         }
         Ok(Ended::Lost)
+    }
+
+    /// Nothing is asked of an engine that knows nothing of the cluster: it would find nothing, and take that for gone.
+    async fn refuse(self, reason: Reason) -> Result<Ended, StoreError> {
+        let (instances, inside) = (Seen::Unknown(reason.message.clone()), Seen::Unknown(reason.message.clone()));
+        let seen = Observed { instances, endpoints: Vec::new(), inside, notes: Vec::new() };
+        let (status, news) = self.derive(&seen, &Progress::Blocked(reason));
+        let (store, worker, next) = (&self.context.store, self.context.worker, self.context.settings.settled);
+        Ok(if due::settle(store, worker, self.claim, &status, &news, next).await? { Ended::Blocked } else { Ended::Lost })
     }
 
     /// Takes up what was saved since the last look, if something was. False: the row is gone.
@@ -204,7 +216,10 @@ impl Pass<'_> {
 
     fn derive(&self, seen: &Observed, progress: &Progress) -> (Status, Vec<NewEvent>) {
         let cluster = &self.claim.cluster;
-        let status = Status::derive(cluster, seen, progress, Timestamp::now());
+        let mut status = Status::derive(cluster, seen, progress, Timestamp::now());
+        if status.engine.is_empty() && is_made(seen, progress) {
+            status.engine = self.context.engine.report().engine;
+        }
         let news = events::between(cluster, self.primaries.last(cluster.id).as_deref(), &status);
         if let Some(primary) = status.primary() {
             self.primaries.saw(cluster.id, &primary.name);
@@ -232,6 +247,22 @@ impl Pass<'_> {
             }
         }
     }
+}
+
+/// Whether an engine has something of a cluster, or may have.
+fn is_made(seen: &Observed, progress: &Progress) -> bool {
+    let seen = seen.instances.known().is_some_and(|all| !all.is_empty());
+    seen || matches!(progress, Progress::Settled | Progress::Moved(_))
+}
+
+/// Why a cluster is not for the engine that works at its place now, if so: which one fits may change with the account that the portal has there.
+fn elsewhere(cluster: &Cluster, engine: &str) -> Option<Reason> {
+    let made = &cluster.status.engine;
+    let other = !made.is_empty() && !engine.is_empty() && made != engine;
+    other.then(|| {
+        let what = format!("It was made on {made}, and its place works with {engine} now. It goes on as it is, and nothing is done to it here");
+        Reason::new("MadeElsewhere", format!("{what}: name its engine in the configuration of the place, or give the place the account that it had."))
+    })
 }
 
 fn reached(cluster: &Cluster, status: &Status) -> bool {

@@ -8,11 +8,14 @@ use crate::{
         local::{Local, LocalConfig, OpenError},
     },
     places::Site,
-    store::due,
+    store::{
+        Store, due,
+        roots::{self, Claimed},
+    },
 };
+use anyhow::{Context, anyhow};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::timeout};
-use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 /// How often a process that does not own the engine asks for it.
@@ -35,9 +38,9 @@ impl Owner {
 
     /// Reconciles and measures from the moment that this process owns the engine. Returns after the first attempt, so that the first page knows.
     pub(super) async fn start(self, tasks: &mut JoinSet<()>, site: Arc<Site>, parts: Parts) {
-        let first = self.open(&site).await;
+        let first = self.open(&site, &parts.store).await;
         tasks.spawn(async move {
-            let Some(engine) = self.wait(first, &site, &parts.stop).await else { return };
+            let Some(engine) = self.wait(first, &site, &parts).await else { return };
             // Whoever held a lease worked on this engine, and is dead: its lock is ours now.
             match due::inherit(&parts.store, site.name()).await {
                 Ok(0) => {}
@@ -48,13 +51,21 @@ impl Owner {
         });
     }
 
-    async fn open(&self, site: &Site) -> Result<Arc<dyn Engine>, OpenError> {
-        let engine: Arc<dyn Engine> = Local::open(self.config.clone()).await?;
-        Ok(site.opened(engine).clone())
+    async fn open(&self, site: &Site, store: &Store) -> Result<Arc<dyn Engine>, OpenError> {
+        let engine = Local::open(self.config.clone()).await?;
+        // In another folder its clusters would be missing: made anew, or forgotten while they run.
+        match roots::claim(store, site.name(), engine.id(), &self.config.root).await.context("asking whose the clusters are")? {
+            Claimed::Ours => Ok(site.opened(engine).clone()),
+            Claimed::Theirs(folder) => Err(OpenError::Failed(anyhow!(
+                "the clusters of this database lie in {folder}, not in {}: start with the --data that they were made with, or give this portal a database of \
+                 its own. If that folder is lost for good, delete its row from the table data_roots",
+                self.config.root.display()
+            ))),
+        }
     }
 
     /// The engine, as soon as this process owns it. None: told to stop before.
-    async fn wait(&self, first: Result<Arc<dyn Engine>, OpenError>, site: &Site, stop: &CancellationToken) -> Option<Arc<dyn Engine>> {
+    async fn wait(&self, first: Result<Arc<dyn Engine>, OpenError>, site: &Site, parts: &Parts) -> Option<Arc<dyn Engine>> {
         let mut said = String::new();
         let mut attempt = first;
         loop {
@@ -73,10 +84,10 @@ impl Owner {
                     said = why;
                 }
             }
-            if timeout(AGAIN, stop.cancelled()).await.is_ok() {
+            if timeout(AGAIN, parts.stop.cancelled()).await.is_ok() {
                 return None;
             }
-            attempt = self.open(site).await;
+            attempt = self.open(site, &parts.store).await;
         }
     }
 }

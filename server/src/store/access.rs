@@ -47,6 +47,40 @@ pub async fn token(store: &Store, hash: Hash) -> Result<Option<Token>, StoreErro
     Ok(Some(Token { id: row.id, name: row.name, role: role(&row.role)?, project: ProjectId(row.project_id) }))
 }
 
+/// A token as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// What people called it.
+    pub name: String,
+    /// How far its rights reach.
+    pub role: Role,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was used last, to the minute.
+    pub used_at: Option<Timestamp>,
+}
+
+/// Every token of a project, the oldest first.
+pub async fn tokens(store: &Store, project: ProjectId) -> Result<Vec<Known>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select name, role, created_at as "created_at: jiff_sqlx::Timestamp", used_at as "used_at: jiff_sqlx::Timestamp" from tokens
+           where project_id = $1 order by created_at, id"#,
+        project.0
+    );
+    let rows = rows.fetch_all(store.pool()).await?.into_iter();
+    rows.map(|row| {
+        let used_at = row.used_at.map(jiff_sqlx::Timestamp::to_jiff);
+        Ok(Known { name: row.name, role: role(&row.role)?, created_at: row.created_at.to_jiff(), used_at })
+    })
+    .collect()
+}
+
+/// Ends every token of that name. Returns how many there were.
+pub async fn revoke(store: &Store, name: &str, project: ProjectId) -> Result<u64, StoreError> {
+    let done = sqlx::query!("delete from tokens where name = $1 and project_id = $2", name, project.0);
+    Ok(done.execute(store.pool()).await?.rows_affected())
+}
+
 /// Keeps a new sign-in link that is good for `life`.
 pub async fn add_link(store: &Store, hash: Hash, role: Role, project: ProjectId, life: Duration) -> Result<(), StoreError> {
     let row = sqlx::query!(

@@ -57,6 +57,8 @@ async fn moving_an_admin_to_readonly_revokes_and_keeps_its_tables_readable() {
         w.database("shop", None, &["alice", "carol"], &["bob"]);
         w.reach().await;
         w.may("alice", "shop", "create table hers(i int)").await;
+        w.may("alice", "shop", "create table counted(i serial)").await;
+        w.may("alice", "shop", "create view seen as select * from hers").await;
         w.may("carol", "shop", "create table others(i int)").await;
         w.roles("shop", &["carol"], &["bob", "alice"]);
         w.reach().await;
@@ -64,6 +66,13 @@ async fn moving_an_admin_to_readonly_revokes_and_keeps_its_tables_readable() {
         w.may_not("alice", "shop", "insert into others values (1)").await;
         w.may("alice", "shop", "select * from others").await;
         w.may("bob", "shop", "select * from hers").await;
+        // What she made belongs to all admins now.
+        for word in ["insert into hers values (1)", "drop table hers", "insert into counted default values", "drop view seen"] {
+            w.may_not("alice", "shop", word).await;
+        }
+        w.may("alice", "shop", "select * from seen").await;
+        w.may("carol", "shop", "insert into counted default values").await;
+        w.may("carol", "shop", "alter table hers add column j int").await;
         w.roles("shop", &["carol"], &["bob"]);
         w.reach().await;
         w.may_not("alice", "shop", "select 1").await;

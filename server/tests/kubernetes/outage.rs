@@ -110,7 +110,7 @@ async fn a_server_restored_from_before_loses_no_cluster_silently() {
         server.revive();
     })
     .await;
-    let (mut new, mut gone) = (cluster("new"), cluster("gone"));
+    let (mut new, mut gone) = (cluster("young"), cluster("gone"));
     place.until_reached_unblocked(&mut new).await;
     place.until_reached_unblocked(&mut gone).await;
     let mut old = old.change(None, vec![Change::Scale { instances: 2 }], Timestamp::now()).unwrap();

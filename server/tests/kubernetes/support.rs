@@ -183,13 +183,15 @@ pub async fn shared() -> Option<&'static Server> {
 
 /// Applies CRDs, by the name of their folder in `target/kubernetes/crds`, and waits until they are served.
 pub async fn install_crds(client: &Client, names: &[&str]) {
-    for name in names {
-        for file in fs::read_dir(tools().unwrap().join("crds").join(name)).unwrap() {
-            let text = fs::read_to_string(file.unwrap().path()).unwrap();
-            for object in objects(&text) {
-                apply(client, "default", &object).await.unwrap();
-            }
-        }
+    let files = names.iter().flat_map(|name| fs::read_dir(tools().unwrap().join("crds").join(name)).unwrap());
+    let all: Vec<Value> = files.flat_map(|file| objects(&fs::read_to_string(file.unwrap().path()).unwrap())).collect();
+    install(client, &all).await;
+}
+
+/// Applies CRDs, and waits until all that there are are served.
+pub async fn install(client: &Client, all: &[Value]) {
+    for object in all {
+        apply(client, "default", object).await.unwrap();
     }
     for crd in crds(client).list(&Default::default()).await.unwrap() {
         let name = crd.name_any();

@@ -287,6 +287,39 @@ async fn a_port_that_somebody_took_is_told_and_taken_when_free() {
 }
 
 #[tokio::test]
+async fn a_mark_that_somebody_removed_costs_nothing() {
+    let Some(place) = Place::open("unmarked").await else { return };
+    for instances in [1, 2] {
+        let cluster = place.cluster(instances);
+        place.settle(&cluster).await;
+        place.run(&cluster, 1, TABLE).await;
+        let starts = place.starts(&cluster).await;
+        let marks: Vec<_> = (1..=instances).map(|ordinal| place.folder(&cluster).join(format!("{ordinal}/mark.json"))).collect();
+        for mark in &marks {
+            fs::remove_file(mark).unwrap();
+        }
+        place.settle(&cluster).await;
+        assert!(marks.iter().all(|mark| mark.exists()), "what runs tells what its mark was");
+        assert_eq!(place.starts(&cluster).await, starts, "and goes on running");
+        // Of one that does not run nobody knows whether its data are whole.
+        let kept = fs::read(&marks[0]).unwrap();
+        fs::remove_file(&marks[0]).unwrap();
+        place.kill_9(&cluster, 1);
+        let (started, mut told) = (Instant::now(), 0);
+        while told < 5 {
+            let progress = place.engine().converge(&cluster, &Default::default()).await;
+            assert!(started.elapsed() < Duration::from_secs(20), "{progress:?}");
+            told = if matches!(&progress, Ok(Progress::Working(reason)) if reason.message.contains("put the file back")) { told + 1 } else { 0 };
+        }
+        assert!(!marks[0].exists() && place.folder(&cluster).join("1/data/PG_VERSION").exists());
+        fs::write(&marks[0], kept).unwrap();
+        place.settle(&cluster).await;
+        assert_eq!(place.text(&cluster, place.primary(&cluster).await.ordinal, COUNT).await, "1000");
+        place.remove(&cluster).await;
+    }
+}
+
+#[tokio::test]
 async fn a_lost_standalone_cluster_is_not_made_anew_and_a_data_root_has_one_owner() {
     let Some(place) = Place::open("lost").await else { return };
     let mut cluster = place.cluster(1);

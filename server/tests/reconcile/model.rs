@@ -55,11 +55,24 @@ pub struct Model {
     nudges: broadcast::Sender<ClusterId>,
     /// How long a cluster that is as wished for is left alone.
     pub quiet: Mutex<Option<Duration>>,
+    name: Mutex<&'static str>,
 }
 
 impl Model {
     pub fn new(primary: Option<PgConnectOptions>) -> Arc<Self> {
-        Arc::new(Self { does: Mutex::default(), cells: Mutex::default(), primary, nudges: broadcast::Sender::new(16), quiet: Mutex::default() })
+        Arc::new(Self {
+            does: Mutex::default(),
+            cells: Mutex::default(),
+            primary,
+            nudges: broadcast::Sender::new(16),
+            name: Mutex::new("model"),
+            quiet: Mutex::default(),
+        })
+    }
+
+    /// As if another engine worked there from now on.
+    pub fn rename(&self, name: &'static str) {
+        *self.name.lock().unwrap() = name;
     }
 
     pub fn set(&self, id: ClusterId, does: Does) {
@@ -214,6 +227,6 @@ impl Engine for Model {
     }
 
     fn report(&self) -> Report {
-        Report { engine: "model".into(), reachable: Ok(()), checked_at: None, facts: Vec::new(), findings: Vec::new() }
+        Report { engine: (*self.name.lock().unwrap()).into(), reachable: Ok(()), checked_at: None, facts: Vec::new(), findings: Vec::new() }
     }
 }

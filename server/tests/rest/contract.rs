@@ -155,6 +155,14 @@ async fn users_and_databases_are_new_until_applied_and_say_why_they_are_not() {
     assert_eq!((&user(READER).await["status"], &user(READER).await["reason"]), (&json!("ERROR"), &json!("no space left")));
     assert_eq!(world.get(&orders(&format!("/databases/{SHOP}"))).await.json()["status"], "NEW");
     assert_eq!(world.put(&orders(&format!("/users/{APP}")), json!({ "password": "another-one" })).await.json()["status"], "IN_PROGRESS");
+    // What was changed is on its way, also when another wish was saved after it.
+    let mut orders_then = clusters().remove(0);
+    orders_then.status.reached = Some(domain::Timestamp::MIN);
+    let world = World::of(FakePortal::with(vec![orders_then]));
+    let shop = orders(&format!("/databases/{SHOP}"));
+    assert_eq!(world.put(&shop, json!({ "owner": "reader" })).await.json()["status"], "IN_PROGRESS");
+    assert_eq!(world.put(&orders(""), json!({ "description": "d" })).await.status, 200);
+    assert_eq!(world.get(&shop).await.json()["status"], "IN_PROGRESS");
 }
 
 #[tokio::test]

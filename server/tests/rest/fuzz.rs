@@ -103,7 +103,7 @@ fn writes() -> Vec<(&'static str, String, Value)> {
 }
 
 /// A good body with a few fields replaced, mostly by values that fit some field.
-fn bent() -> impl Strategy<Value = (&'static str, String, Value)> {
+pub(super) fn bent() -> impl Strategy<Value = (&'static str, String, Value)> {
     (prop::sample::select(writes()), prop::collection::btree_map(prop::sample::select(KEYS), value(), 0..3)).prop_map(|((method, path, good), bend)| {
         let mut all: Map<String, Value> = good.as_object().cloned().unwrap_or_default();
         all.extend(bend.into_iter().map(|(name, value)| (name.to_owned(), value)));

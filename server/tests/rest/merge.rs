@@ -70,13 +70,19 @@ async fn one_bad_change_among_good_ones_changes_nothing() {
 async fn nothing_new_is_no_new_wish() {
     let world = world();
     let before = world.get(&orders("")).await.json();
-    let same = |name: &str| (name.to_owned(), before[name].clone());
-    let writable = ["name", "description", "disk_size", "nodes_number", "cpu", "preset", "external", "parameters", "labels", "power", "backup", "version"];
-    for body in [json!({}), Value::Object(writable.map(same).into_iter().filter(|(name, _)| name != "cpu").collect())] {
+    let writable =
+        ["name", "description", "disk_size", "nodes_number", "cpu", "ram", "preset", "external", "parameters", "labels", "power", "backup", "version"];
+    let all = |shown: &Value| Value::Object(writable.iter().map(|name| ((*name).to_owned(), shown[name].clone())).collect());
+    for body in [json!({}), all(&before)] {
         let answer = world.put(&orders(""), body).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         assert_eq!(answer.json()["generation"], 1);
+        assert_eq!(answer.json()["preset"], before["preset"]);
     }
+    // Of the smallest preset the amounts are shown that nobody could order by themselves.
+    let nano = world.put(&orders(""), json!({ "preset": "nano" })).await.json();
+    let again = world.put(&orders(""), all(&nano)).await;
+    assert_eq!((again.status, again.json()["generation"].clone()), (200.try_into().unwrap(), nano["generation"].clone()), "{}", again.text);
 }
 
 #[tokio::test]

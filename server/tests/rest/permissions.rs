@@ -5,7 +5,7 @@ use domain::{Actor, Role};
 use serde_json::json;
 
 /// Method, path below the prefix, a good body, the least role that may.
-fn operations() -> Vec<(&'static str, String, Option<String>, Role)> {
+pub(super) fn operations() -> Vec<(&'static str, String, Option<String>, Role)> {
     let orders = format!("/instances/{ORDERS}");
     let user = format!("{orders}/users/{APP}");
     let database = format!("{orders}/databases/{SHOP}");

@@ -1,13 +1,16 @@
 //! A portal with one full cluster, and a way to ask it.
 
-use app::{fake::FakePortal, portal::SharedPortal};
+use app::{
+    fake::FakePortal,
+    portal::{Passwords, Portal, SharedPortal},
+};
 use axum::{
     Router,
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
 use domain::{
-    Actor, Change, Cluster, ClusterId, ClusterName, ProjectId, Role, Spec, Timestamp, Uuid,
+    Actor, Change, Cluster, ClusterId, ClusterName, Command, ProjectId, Role, Spec, Timestamp, Uuid,
     database::Grants,
     status::{Condition, Endpoint, EndpointKind, InstanceRole, InstanceState, InstanceStatus, Item, Phase, Reason},
     topology::Topology,
@@ -15,6 +18,7 @@ use domain::{
     vitals::Sync,
 };
 use serde_json::Value;
+use server::service::{Live, Service};
 use std::sync::Arc;
 use tower::ServiceExt;
 
@@ -99,7 +103,7 @@ pub fn ready(mut cluster: Cluster) -> Cluster {
     cluster.status.users = cluster.spec.users.iter().map(|(name, user)| (name.clone(), Item::Active { password_version: user.password_version })).collect();
     cluster.status.databases = cluster.spec.databases.keys().map(|name| (name.clone(), Item::Active { password_version: 0 })).collect();
     cluster.status.conditions = vec![condition("Ready", Some(true), "Everything asked for is there and answers.")];
-    (cluster.status.generation, cluster.status.phase) = (cluster.generation, Phase::Ready);
+    (cluster.status.generation, cluster.status.reached, cluster.status.phase) = (cluster.generation, Some(cluster.updated_at), Phase::Ready);
     cluster
 }
 
@@ -121,6 +125,17 @@ pub fn world() -> World {
 
 impl World {
     pub fn of(portal: FakePortal) -> Self {
+        let portal: SharedPortal = Arc::new(portal);
+        Self { router: server::http::rest::router(portal) }
+    }
+
+    /// Over the real service and a database of its own, with orders in it, not looked at yet.
+    pub async fn real() -> Self {
+        let store = crate::support::store().await;
+        let portal = Service::new(store, crate::support::places(), Live::new());
+        let Cluster { id, project, name, spec, .. } = cluster(ORDERS, "orders", ProjectId::DEFAULT);
+        let create = Command::Create { id, project, place: None, name, spec: Box::new(spec) };
+        portal.submit(&actor(Role::Admin), create, Passwords::new()).await.unwrap();
         let portal: SharedPortal = Arc::new(portal);
         Self { router: server::http::rest::router(portal) }
     }

@@ -1,6 +1,8 @@
 //! Leases, wakes and dates.
 
 use super::world::*;
+use server::store::roots::{self, Claimed};
+use std::path::Path;
 
 #[tokio::test]
 async fn two_workers_never_hold_one_lease() {
@@ -164,4 +166,16 @@ async fn a_transaction_that_is_cut_off_as_it_begins_is_not_left_open() {
     }
     let open = "select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in transaction%'";
     eventually("no transaction is open", async || (sqlx::query_scalar::<_, i64>(open).fetch_one(store.pool()).await.unwrap() == 0).then_some(())).await;
+}
+
+#[tokio::test]
+async fn the_clusters_of_a_place_stay_with_the_data_folder_that_has_them() {
+    let store = store().await;
+    let (first, second) = (Uuid::new_v4(), Uuid::new_v4());
+    let local = domain::PlaceName::local();
+    let claim = async |root, folder: &str| roots::claim(&store, &local, root, Path::new(folder)).await.unwrap();
+    assert_eq!(claim(first, "/srv/a").await, Claimed::Ours);
+    assert_eq!(claim(second, "/srv/b").await, Claimed::Theirs("/srv/a".into()));
+    assert_eq!(claim(first, "/srv/moved").await, Claimed::Ours);
+    assert_eq!(claim(second, "/srv/b").await, Claimed::Theirs("/srv/moved".into()));
 }

@@ -2,7 +2,10 @@
 
 use super::world::*;
 use domain::parameter::Parameters;
-use server::engine::kube::{Choice, Target, open};
+use server::{
+    engine::kube::{Choice, Target, open},
+    places::{Places, Site},
+};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::test]

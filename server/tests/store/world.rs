@@ -1,13 +1,11 @@
 //! What the tests of this binary share.
 
-pub use crate::support::{Server, database, eventually, store};
+pub use crate::support::{Server, database, eventually, places, store};
 pub use app::portal::{Passwords, Portal};
 pub use domain::{
     Actor, Change, Cluster, ClusterId, Command, Confirm, Conflict, Error, Phase, PlaceName, ProjectId, Role, RoleName, Spec, Status, Uuid,
     event::Kind,
     name::{Description, Title},
-    offer::{Offer, Release},
-    place::Report,
     topology::Topology,
     update::Update,
     user::User,
@@ -17,11 +15,10 @@ pub use futures::StreamExt;
 pub use secrecy::{ExposeSecret, SecretString};
 pub use server::{
     auth::{Auth, link, session, token},
-    places::{Places, Site},
     secret,
     service::{Live, Service},
     store::{
-        Store, StoreError,
+        Store, StoreError, access,
         changes::{self, Changed},
         clusters, credentials,
         due::{self, Claim},
@@ -33,34 +30,6 @@ pub use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 pub const LEASE: Duration = Duration::from_secs(30);
 pub const LATER: Duration = Duration::from_secs(3600);
-
-pub fn offer() -> Offer {
-    let release = |major| Release { major, full: "17.1".into(), image: String::new(), extensions: vec!["hstore".into()] };
-    Offer {
-        releases: vec![release(Major::V17), release(Major::V16)],
-        topologies: vec![Topology::Standalone, Topology::Replicated],
-        max_instances: 16,
-        switchover: true,
-        pause: true,
-        restart: true,
-        rights_at_once: true,
-        durable: Ok(()),
-        external: Err("Loopback only.".into()),
-        limits: Ok(()),
-        storage: Ok(()),
-        storage_classes: Vec::new(),
-        ca: None,
-        remarks: Vec::new(),
-    }
-}
-
-/// The place of an engine that is in another process, known by what that one wrote down.
-pub fn places() -> Arc<Places> {
-    let notice = std::env::temp_dir().join(format!("howdah-offer-{}.json", Uuid::new_v4()));
-    let report = Report { engine: "local".into(), reachable: Ok(()), checked_at: None, facts: Vec::new(), findings: Vec::new() };
-    std::fs::write(&notice, serde_json::to_vec(&(offer(), report)).unwrap()).unwrap();
-    Arc::new(Places::new([Site::waiting(PlaceName::local(), String::new(), notice)]))
-}
 
 pub fn service(store: &Store) -> Service {
     Service::new(store.clone(), places(), Live::new())

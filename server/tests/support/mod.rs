@@ -2,14 +2,24 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used)]
 
-use server::store::Store;
+use domain::{
+    PlaceName,
+    offer::{Offer, Release},
+    place::Report,
+    topology::Topology,
+    version::Major,
+};
+use server::{
+    places::{Places, Site},
+    store::Store,
+};
 use sqlx::{Connection, Executor, PgConnection};
 use std::{
     io::{BufRead, BufReader},
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{ChildStdin, Command, Stdio},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 use tokio::sync::OnceCell;
@@ -145,6 +155,35 @@ pub async fn database() -> String {
 /// A store over a fresh database.
 pub async fn store() -> Store {
     Store::connect(&database().await).await.unwrap()
+}
+
+/// What the place of the tests can do.
+fn offer() -> Offer {
+    let release = |major| Release { major, full: "17.1".into(), image: String::new(), extensions: vec!["hstore".into()] };
+    Offer {
+        releases: vec![release(Major::V17), release(Major::V16)],
+        topologies: vec![Topology::Standalone, Topology::Replicated],
+        max_instances: 16,
+        switchover: true,
+        pause: true,
+        restart: true,
+        rights_at_once: true,
+        durable: Ok(()),
+        external: Err("Loopback only.".into()),
+        limits: Ok(()),
+        storage: Ok(()),
+        storage_classes: Vec::new(),
+        ca: None,
+        remarks: Vec::new(),
+    }
+}
+
+/// The place of an engine that is in another process, known by what that one wrote down.
+pub fn places() -> Arc<Places> {
+    let notice = std::env::temp_dir().join(format!("howdah-offer-{}.json", uuid::Uuid::new_v4()));
+    let report = Report { engine: "local".into(), reachable: Ok(()), checked_at: None, facts: Vec::new(), findings: Vec::new() };
+    std::fs::write(&notice, serde_json::to_vec(&(offer(), report)).unwrap()).unwrap();
+    Arc::new(Places::new([Site::waiting(PlaceName::local(), String::new(), notice)]))
 }
 
 /// Asks until the answer is some, for at most ten seconds. `what` is the rest of the sentence "it never came about that …".

@@ -8,7 +8,7 @@ use crate::{
     },
     component::{basic, connect::snippet::CA_FILE, form_errors, icon, submit},
     frame::may,
-    link,
+    link::{self, Link},
 };
 use domain::{Action, Cluster, offer::Offer};
 use leptos::{prelude::*, server_fn::ServerFn};
@@ -18,7 +18,7 @@ pub fn card(cluster: Signal<Cluster>, offer: &Offer) -> AnyView {
     let why_not = offer.external.clone().err();
     let is_external = Memo::new(move |_| cluster.read().spec.external);
     let post = Post::to(SetExternal::PATH);
-    let id = cluster.read_untracked().id.to_string();
+    let (id, name) = (cluster.read_untracked().id.to_string(), cluster.read_untracked().name.clone());
     let switch = match (why_not, may(Action::Configure)) {
         (Some(why), _) => {
             view! { <div class="note" data-s="idle">{icon("info")}<div><b>"External access is not offered here."</b>" "{why}</div></div> }.drawn()
@@ -38,13 +38,18 @@ pub fn card(cluster: Signal<Cluster>, offer: &Offer) -> AnyView {
             form.drawn()
         }
     };
+    // One for all clusters of the place, else each has its own, which comes with how to connect.
+    let authority = match offer.ca {
+        Some(_) => view! { <a href=link::CA rel="external" download=CA_FILE>{format!("Download {CA_FILE}")}</a> }.drawn(),
+        None => view! { <a href=format!("{}#connect", Link::Overview(name).path())>"See how to connect"</a> }.drawn(),
+    };
     let body = view! {
         <div class="body stack" style="--gap:var(--s3)">
             {switch}
             <dl class="kv">
                 <dt>"TLS"</dt><dd>"Required for every connection"</dd>
                 <dt>"Passwords"</dt><dd>"SCRAM-SHA-256 only"</dd>
-                <dt>"CA certificate"</dt><dd><a href=link::CA rel="external" download=CA_FILE>{format!("Download {CA_FILE}")}</a></dd>
+                <dt>"CA certificate"</dt><dd>{authority}</dd>
             </dl>
         </div>
     };

@@ -2,7 +2,7 @@
 //! has not got. Pure.
 
 use super::crd;
-use crate::engine::kube::probe::Facts;
+use crate::engine::kube::{parameters, probe::Facts};
 use domain::{Cluster, FieldError, quantity::Bytes, status::Reason};
 use serde_json::Value;
 
@@ -43,35 +43,15 @@ pub fn refused(cluster: &Cluster, catalog: &str, facts: Option<&Facts>, live: Op
     }
 }
 
-/// Which parameter does not fit the size, if one does not: known from the wish alone.
+/// Which parameter cannot be had, if one cannot: known from the wish alone.
 pub fn amounts(cluster: &Cluster) -> Option<FieldError> {
-    let (memory, storage) = (cluster.spec.size.memory(), cluster.spec.storage);
-    let no = |name: &str, message| Some(FieldError::new(format!("parameters.{name}"), message));
-    if let Some(buffers) = amount(cluster, "shared_buffers").filter(|buffers| *buffers > memory) {
-        return no("shared_buffers", format!("shared_buffers = {buffers} does not fit into {memory} of memory. Set it lower or choose a larger size."));
-    }
-    if let Some(wal) = amount(cluster, "max_wal_size").filter(|wal| *wal >= storage) {
-        return no("max_wal_size", format!("max_wal_size = {wal} does not fit onto a volume of {storage}. Set it lower or grow the volume."));
-    }
-    if let (Some(least), Some(most)) = (amount(cluster, "min_wal_size"), amount(cluster, "max_wal_size"))
-        && least >= most
-    {
-        return no("min_wal_size", format!("min_wal_size = {least} is not below max_wal_size = {most}."));
-    }
-    None
+    parameters::refused(&cluster.spec).map(|(name, why)| FieldError::new(format!("parameters.{name}"), why))
 }
 
 /// The size that volumes were asked for.
 fn size(live: &crd::Cluster) -> Option<Bytes> {
     let spec: Value = serde_json::from_str(&live.spec).ok()?;
     spec["storage"]["size"].as_str()?.parse().ok()
-}
-
-/// A parameter in bytes, written with a unit as PostgreSQL reads it: `kB`, `MB`, `GB`, `TB`. Without one it is in pages or so, and for PostgreSQL to judge.
-fn amount(cluster: &Cluster, name: &str) -> Option<Bytes> {
-    let text = cluster.spec.parameters.0.get(name)?.trim().replace(' ', "");
-    let units = [("kB", "Ki"), ("MB", "Mi"), ("GB", "Gi"), ("TB", "Ti")];
-    units.iter().find_map(|(theirs, ours)| text.strip_suffix(theirs).map(|digits| format!("{digits}{ours}")))?.parse().ok()
 }
 
 #[cfg(test)]
@@ -108,6 +88,6 @@ mod tests {
         let buffers = |value: &str| wish(|spec| drop(spec.parameters.0.insert("shared_buffers".into(), value.into())));
         assert_eq!(code(&buffers("1GB"), None), Some("Refused".into()));
         assert_eq!(code(&buffers("64MB"), None), None);
-        assert_eq!(code(&buffers("16384"), None), None, "pages are for PostgreSQL to judge");
+        assert_eq!(code(&buffers("16384"), None), Some("Refused".into()), "without a unit, the webhook reads MB");
     }
 }

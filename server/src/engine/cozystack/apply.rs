@@ -5,7 +5,7 @@
 use super::{
     build, check,
     crd::{Pod, Postgres},
-    mark::{Mark, Written},
+    mark::{Mark, Written, not_ours},
     observe::{World, outstanding, release_name, stuck, unfinished},
     patch::{patch, whole},
     platform::Platform,
@@ -15,11 +15,11 @@ use crate::engine::{
     EngineError, Verifiers,
     kube::{
         failure::{Failure, told},
-        object::{OWNER, Object, Readable},
+        object::{Object, Readable},
         place::Place,
     },
 };
-use domain::{Cluster, Timestamp, observed::Progress, status::Reason};
+use domain::{Cluster, Status, Timestamp, observed::Progress, status::Reason};
 use kube::api::{DynamicObject, PostParams};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -72,30 +72,14 @@ fn reached(cluster: &Cluster, there: &Object<Postgres>, world: &World) -> Progre
     }
 }
 
-/// The object bears marks of a portal, but no label that says of which cluster.
-pub const UNLABELED: &str = "OwnerUnknown";
-
-/// Why an object is not for us to touch.
-pub fn not_ours(cluster: &Cluster, there: &Object<Postgres>) -> Option<Reason> {
-    let (name, namespace) = (&there.meta.name, &there.meta.namespace);
-    let words = match there.meta.owner() {
-        Some(owner) if owner == cluster.id => return None,
-        Some(_) => "belongs to another cluster of a portal",
-        None if Mark::read(&there.meta) != Mark::default() => {
-            let put = format!("kubectl label {}.{} {name} -n {namespace} {OWNER}={}", Postgres::KIND.plural, Postgres::KIND.group, cluster.id);
-            let words =
-                format!("The Postgres object {name} in {namespace} has lost the label that says whose it is. It is left alone until that is put back: {put}");
-            return Some(Reason::new(UNLABELED, words));
-        }
-        None => "was not made by this portal",
-    };
-    let help = "It is left alone. Delete this cluster and choose another name";
-    Some(Reason::new("NameTaken", format!("The Postgres object {name} in {namespace} {words}. {help}.")))
+/// Whether the object was there at any time, also where its first wish was never wholly reached: addresses come with it, and what is known of them stays.
+fn was_seen(status: &Status) -> bool {
+    status.generation > 0 || !status.endpoints.is_empty()
 }
 
 async fn create(place: &Place, namespace: &str, cluster: &Cluster, world: &World, wish: &Value) -> Result<Progress, EngineError> {
     // What was there once is gone with its data: an empty cluster under the same name must not look like the old one.
-    if cluster.status.generation > 0 {
+    if was_seen(&cluster.status) {
         let words = "was deleted outside the portal, and its data with it. Delete the cluster here too, or restore a backup into a new one";
         return Ok(Progress::Blocked(Reason::new("Gone", format!("The Postgres object {} in {namespace} {words}.", cluster.name))));
     }
@@ -188,11 +172,11 @@ fn names(change: &Value) -> Vec<String> {
     if spec.is_empty() { of("metadata") } else { spec }
 }
 
-/// What is there without an object.
+/// What is to be seen without an object.
 pub fn left_behind(world: &World) -> Option<String> {
     let pod = world.pods.first().map(|pod| format!("the pod {}", pod.meta.name));
     pod.or_else(|| {
-        let name = &world.workloads.first()?.meta.name;
+        let name = &world.workloads.as_ref()?.first()?.meta.name;
         Some(name.strip_prefix("pvc-").map_or_else(|| format!("the pod {}", name.trim_start_matches("pod-")), |volume| format!("the volume {volume}")))
     })
 }
@@ -207,9 +191,10 @@ pub async fn look(place: &Place, cluster: &Cluster) -> Result<World, Failure> {
     let monitor = format!("workloads.cozystack.io/monitor={name}");
     let workloads = async {
         match place.list(Some(&namespace), &monitor).await {
-            // Older platforms do not let tenants read what is counted: then nothing is known of volumes.
-            Err(Failure::Blocked(_)) => Ok(Vec::new()),
-            answer => answer,
+            Ok(all) => Ok(Some(all)),
+            // Before 0.38 no tenant may read what is counted.
+            Err(Failure::Blocked(_)) => Ok(None),
+            Err(failure) => Err(failure),
         }
     };
     let outside = format!("{name}-external-write");

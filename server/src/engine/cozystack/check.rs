@@ -2,7 +2,7 @@
 //! change for minutes. Pure.
 
 use super::{chart::Chart, crd::Postgres, mark::Mark};
-use crate::engine::kube::object::Object;
+use crate::engine::kube::{object::Object, parameters};
 use domain::{
     Cluster, FieldError, Spec,
     name::{DatabaseName, ExtensionName, RoleName},
@@ -63,7 +63,7 @@ fn inside(cluster: &Cluster, chart: &Chart) -> Vec<(String, Reason)> {
         let at = format!("databases.{name}.extensions");
         wish.extensions.iter().filter_map(move |wanted| Some((at.clone(), extension(wanted, spec)?)))
     });
-    users.chain(databases).chain(extensions).chain(parameters(cluster, chart)).collect()
+    users.chain(databases).chain(extensions).chain(impossible(cluster, chart)).collect()
 }
 
 fn user(name: &RoleName) -> Option<Reason> {
@@ -99,7 +99,7 @@ fn extension(name: &ExtensionName, spec: &Spec) -> Option<Reason> {
     audits.then(|| Reason::new("ExtensionNotPossible", "pgaudit works once one of its parameters is set, as in pgaudit.log = ddl. Set that first."))
 }
 
-fn parameters(cluster: &Cluster, chart: &Chart) -> Option<(String, Reason)> {
+fn impossible(cluster: &Cluster, chart: &Chart) -> Option<(String, Reason)> {
     let spec = &cluster.spec;
     let refused = |name: &str, why: String| Some((format!("parameters.{name}"), Reason::new("ParameterNotPossible", why)));
     for (name, value) in &spec.parameters.0 {
@@ -110,35 +110,7 @@ fn parameters(cluster: &Cluster, chart: &Chart) -> Option<(String, Reason)> {
             return refused(name, why);
         }
     }
-    let get = |name: &str, unit: u64| spec.parameters.0.get(name).and_then(|value| amount(value, unit));
-    if let Some(buffers) = get("shared_buffers", 8 << 10)
-        && buffers > spec.size.memory().get()
-    {
-        return refused("shared_buffers", format!("The operator refuses shared_buffers of more than the memory of an instance ({}).", spec.size.memory()));
-    }
-    let (least, most) = (get("min_wal_size", 1 << 20).unwrap_or(80 << 20), get("max_wal_size", 1 << 20).unwrap_or(1 << 30));
-    let said = ["min_wal_size", "max_wal_size"].iter().any(|name| spec.parameters.0.contains_key(*name));
-    if said && (least >= most || most >= spec.storage.get()) {
-        return refused("max_wal_size", format!("max_wal_size must be above min_wal_size and below the size of the volume ({}).", spec.storage));
-    }
-    None
-}
-
-/// Bytes of an amount as PostgreSQL writes it: `128MB`, or a number of `unit`s.
-fn amount(text: &str, unit: u64) -> Option<u64> {
-    let text = text.trim();
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, word) = text.split_at(split);
-    let factor = match word.trim() {
-        "" => unit,
-        "B" => 1,
-        "kB" => 1 << 10,
-        "MB" => 1 << 20,
-        "GB" => 1 << 30,
-        "TB" => 1 << 40,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(factor)
+    parameters::refused(spec).and_then(|(name, why)| refused(&name, why))
 }
 
 /// How long the script will be, about: as measured on the chart, with 30 characters for a name.

@@ -11,12 +11,12 @@ use super::{
 use crate::{
     engine::{
         Verifiers,
-        kube::object::{Meta, OWNER, Object},
+        kube::object::{OWNER, Object, Readable},
     },
     secret::Verifier,
 };
 use domain::{
-    Cluster, ClusterId, PlaceName, ProjectId, Spec, Timestamp, Uuid,
+    Cluster, ClusterId, PlaceName, ProjectId, RoleName, Spec, Timestamp, Uuid,
     database::{Database, Grants},
     name::Description,
     parameter::Parameters,
@@ -28,12 +28,12 @@ use domain::{
 };
 use proptest::{option, prelude::*, sample::subsequence};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 const USERS: [&str; 4] = ["alice", "bob", "carol", "Dave"];
 const DATABASES: [&str; 3] = ["shop", "blog", "Archive"];
 
 fn cluster(users: &[(&str, u32)], databases: &[(&str, Vec<&str>)], shape: (u8, u64, bool, Option<&str>)) -> Cluster {
-    let now = Timestamp::UNIX_EPOCH;
     let name = "orders".parse().expect("a name");
     let mut spec = Spec::new(&name, Major::V17);
     let (instances, gib, external, work_mem) = shape;
@@ -41,24 +41,40 @@ fn cluster(users: &[(&str, u32)], databases: &[(&str, Vec<&str>)], shape: (u8, u
     spec.quorum = Quorum::healing(0, instances - 1);
     spec.parameters = Parameters(work_mem.map(|value| ("work_mem".to_owned(), value.to_owned())).into_iter().collect());
     for (user, version) in users {
-        let description = Description::default();
-        let user_wish = User { id: Uuid::nil(), replication: *version == 2, password_version: *version, description, created_at: now, updated_at: now };
-        spec.users.insert(user.parse().expect("a name"), user_wish);
+        spec.users.insert(user.parse().expect("a name"), self::user(*version));
     }
     for (database, members) in databases {
         let members = members.iter().filter(|member| users.iter().any(|(user, _)| user == *member)).map(|member| member.parse().expect("a name"));
-        let wish = Database {
-            id: Uuid::nil(),
-            owner: None,
-            roles: Grants { admin: members.collect(), readonly: Default::default() },
-            extensions: ["hstore", "uuid-ossp"].map(|name| name.parse().expect("a name")).into(),
-            description: Description::default(),
-            created_at: now,
-            updated_at: now,
-        };
-        spec.databases.insert(database.parse().expect("a name"), wish);
+        spec.databases.insert(database.parse().expect("a name"), self::database(members.collect()));
     }
-    Cluster::create(ClusterId(Uuid::from_u128(7)), ProjectId::DEFAULT, PlaceName::local(), name, spec, now).expect("a valid wish")
+    Cluster::create(ClusterId(Uuid::from_u128(7)), ProjectId::DEFAULT, PlaceName::local(), name, spec, Timestamp::UNIX_EPOCH).expect("a valid wish")
+}
+
+fn user(version: u32) -> User {
+    let (at, description) = (Timestamp::UNIX_EPOCH, Description::default());
+    User { id: Uuid::nil(), replication: version == 2, password_version: version, description, created_at: at, updated_at: at }
+}
+
+fn database(admin: BTreeSet<RoleName>) -> Database {
+    Database {
+        id: Uuid::nil(),
+        owner: None,
+        roles: Grants { admin, readonly: BTreeSet::new() },
+        extensions: ["hstore", "uuid-ossp"].map(|name| name.parse().expect("a name")).into(),
+        description: Description::default(),
+        created_at: Timestamp::UNIX_EPOCH,
+        updated_at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+/// With that many more users, each with a database of its own.
+fn crowded(mut cluster: Cluster, more: usize) -> Cluster {
+    for n in 0..more {
+        let name: RoleName = format!("tenant_{n}").parse().expect("a name");
+        cluster.spec.databases.insert(format!("of_tenant_{n}").parse().expect("a name"), database([name.clone()].into()));
+        cluster.spec.users.insert(name, user(1));
+    }
+    cluster
 }
 
 fn verifiers(cluster: &Cluster) -> Verifiers {
@@ -72,7 +88,9 @@ fn any_cluster() -> impl Strategy<Value = Cluster> {
     let databases =
         subsequence(DATABASES.to_vec(), 0..=3).prop_flat_map(move |names| names.into_iter().map(|name| (Just(name), members())).collect::<Vec<_>>());
     let shape = (1u8..4, 1u64..4, any::<bool>(), option::of(prop_oneof![Just("4MB"), Just("8MB")]));
-    (users, databases, shape).prop_map(|(users, databases, shape)| cluster(&users, &databases, shape))
+    // What is remembered of forty is longer than what tools may keep in an annotation.
+    let more = prop_oneof![3 => Just(0), 1 => Just(40)];
+    (users, databases, shape, more).prop_map(|(users, databases, shape, more)| crowded(cluster(&users, &databases, shape), more))
 }
 
 /// What somebody may have written into the object by hand.
@@ -102,14 +120,11 @@ fn merged(there: &Value, patch: &Value) -> Value {
     Value::Object(all)
 }
 
+/// As it is read from the API.
 fn object(body: &Value) -> Object<Postgres> {
-    let texts = |path: &str| -> std::collections::BTreeMap<String, String> {
-        let map = body.pointer(path).and_then(Value::as_object).cloned().unwrap_or_default();
-        map.into_iter().map(|(key, value)| (key, value.as_str().unwrap_or_default().to_owned())).collect()
-    };
-    let meta = Meta { labels: texts("/metadata/labels"), annotations: texts("/metadata/annotations"), ..Meta::default() };
-    let spec = body["spec"].as_object().cloned().unwrap_or_default();
-    Object { meta, body: Postgres { spec, ..Postgres::default() } }
+    let mut whole = json!({"apiVersion": Postgres::KIND.api_version(), "kind": Postgres::KIND.kind, "metadata": {"name": "orders"}});
+    whole = merged(&whole, body);
+    Object::read(serde_json::from_value(whole).expect("an object")).expect("a Postgres")
 }
 
 fn wish(cluster: &Cluster, there: Option<&Object<Postgres>>) -> Value {

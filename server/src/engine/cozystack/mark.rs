@@ -1,10 +1,11 @@
-//! What the portal must remember of a cluster, kept on the object itself: which users and databases it put there, and when it last wrote.
+//! What the portal must remember of a cluster, kept on the object itself: whose it is, which users and databases it put there, and when it last wrote.
 //!
 //! Without it nobody could tell a database that was taken off the wish from one that somebody added by hand, and the chart drops at once, with its data,
 //! whatever is missing from the map.
 
-use crate::engine::kube::object::Meta;
-use domain::Timestamp;
+use super::crd::Postgres;
+use crate::engine::kube::object::{Meta, OWNER, Object, Readable};
+use domain::{Cluster, Timestamp, status::Reason};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +61,32 @@ impl Written {
     fn value(self) -> Value {
         serde_json::json!({"after": self.after, "at": self.at.to_string()})
     }
+}
+
+/// The object bears marks of a portal, but no label that says of which cluster.
+pub const UNLABELED: &str = "OwnerUnknown";
+
+/// Whether an object is the cluster's, as far as anybody can tell.
+pub fn is_ours(cluster: &Cluster, there: &Object<Postgres>) -> bool {
+    not_ours(cluster, there).is_none_or(|reason| reason.code == UNLABELED)
+}
+
+/// Why an object is not for us to touch.
+pub fn not_ours(cluster: &Cluster, there: &Object<Postgres>) -> Option<Reason> {
+    let (name, namespace) = (&there.meta.name, &there.meta.namespace);
+    let words = match there.meta.owner() {
+        Some(owner) if owner == cluster.id => return None,
+        Some(_) => "belongs to another cluster of a portal",
+        None if Mark::read(&there.meta) != Mark::default() => {
+            let put = format!("kubectl label {}.{} {name} -n {namespace} {OWNER}={}", Postgres::KIND.plural, Postgres::KIND.group, cluster.id);
+            let words =
+                format!("The Postgres object {name} in {namespace} has lost the label that says whose it is. It is left alone until that is put back: {put}");
+            return Some(Reason::new(UNLABELED, words));
+        }
+        None => "was not made by this portal",
+    };
+    let help = "It is left alone. Delete this cluster and choose another name";
+    Some(Reason::new("NameTaken", format!("The Postgres object {name} in {namespace} {words}. {help}.")))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use super::{
     check,
     crd::{Ingress, Pod, Postgres, Service, Workload},
-    mark::Mark,
+    mark::{Mark, is_ours},
     release::{Landed, landed, release},
 };
 use crate::engine::kube::object::Object;
@@ -29,8 +29,8 @@ pub struct World {
     pub jobs: Vec<Object<Pod>>,
     /// The service with an address from outside.
     pub outside: Option<Object<Service>>,
-    /// What Cozystack counts.
-    pub workloads: Vec<Object<Workload>>,
+    /// What Cozystack counts; none: may not be read, and then nothing is known of volumes.
+    pub workloads: Option<Vec<Object<Workload>>>,
 }
 
 /// The name under which the platform runs a cluster.
@@ -38,8 +38,9 @@ pub fn release_name(cluster: &Cluster) -> String {
     format!("postgres-{}", cluster.name)
 }
 
-/// What is there.
+/// What is there. An object of that name that is somebody else's shows nothing of this cluster.
 pub fn observed(cluster: &Cluster, namespace: &str, world: &World, now: Timestamp) -> Observed {
+    let world = &World { object: world.object.clone().filter(|object| is_ours(cluster, object)), ..world.clone() };
     let mut notes = Vec::new();
     if let Some(failed) = world.jobs.iter().find(|pod| pod.body.status.phase == "Failed") {
         let words = "The platform's job that makes users and databases failed and is tried again; why is in its log, which only an administrator may read";
@@ -176,7 +177,7 @@ fn endpoints(cluster: &Cluster, namespace: &str, world: &World) -> Vec<Endpoint>
     }
     let addresses = world.outside.iter().flat_map(|service| &service.body.status.load_balancer.ingress);
     let addresses = addresses.filter_map(|Ingress { ip, hostname }| hostname.clone().or_else(|| ip.clone()));
-    all.extend(addresses.map(|host| Endpoint { kind: EndpointKind::Rw, name: format!("{name}-external-write"), host, port: 5432 }));
+    all.extend(addresses.map(|host| Endpoint { kind: EndpointKind::External, name: format!("{name}-external-write"), host, port: 5432 }));
     all
 }
 
@@ -194,7 +195,7 @@ pub fn outstanding(cluster: &Cluster, world: &World) -> Option<Reason> {
         let starting = || Reason::new("Starting", format!("{} is not ready yet.{}", waiting.name, doubt(cluster)));
         return Some(stuck(cluster, world).unwrap_or_else(starting));
     }
-    let small = world.workloads.iter().find(|workload| volume(workload).is_some_and(|size| size < wish.storage));
+    let small = world.workloads.iter().flatten().find(|workload| volume(workload).is_some_and(|size| size < wish.storage));
     small.map(|workload| Reason::new("Growing", format!("The volume {} is growing to {}.", workload.meta.name.trim_start_matches("pvc-"), wish.storage)))
 }
 
@@ -239,11 +240,27 @@ mod tests {
         Object::read(serde_json::from_value(whole).expect("an object")).expect("a pod")
     }
 
+    fn orders(change: impl FnOnce(&mut Spec)) -> Cluster {
+        let name: domain::ClusterName = "orders".parse().expect("a name");
+        let mut spec = Spec::new(&name, Major::V18);
+        change(&mut spec);
+        Cluster::create(ClusterId(Uuid::nil()), ProjectId::DEFAULT, PlaceName::local(), name, spec, Timestamp::UNIX_EPOCH).expect("a wish")
+    }
+
+    #[test]
+    fn the_address_from_outside_is_told_from_those_inside() {
+        let read = |whole: Value| serde_json::from_value(whole).expect("an object");
+        let object = Object::read(read(json!({"metadata": {"name": "orders", "labels": {"howdah.dev/cluster": Uuid::nil()}}}))).expect("a Postgres");
+        let given = json!({"metadata": {"name": "postgres-orders-external-write"}, "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}});
+        let world = World { object: Some(object), outside: Some(Object::read(read(given)).expect("a service")), ..World::default() };
+        let seen = observed(&orders(|spec| spec.external = true), "tenant-a", &world, Timestamp::UNIX_EPOCH).endpoints;
+        let seen: Vec<_> = seen.iter().map(|endpoint| (endpoint.kind, endpoint.host.as_str())).collect();
+        assert_eq!(seen, [(EndpointKind::Rw, "postgres-orders-rw.tenant-a.svc"), (EndpointKind::External, "192.0.2.7")]);
+    }
+
     #[test]
     fn what_holds_a_release_up_is_said_long_before_it_is_given_up() {
-        let name: domain::ClusterName = "orders".parse().expect("a name");
-        let spec = Spec::new(&name, Major::V18);
-        let cluster = Cluster::create(ClusterId(Uuid::nil()), ProjectId::DEFAULT, PlaceName::local(), name, spec, Timestamp::UNIX_EPOCH).expect("a wish");
+        let cluster = orders(|_| ());
         let object = Object::read(serde_json::from_value(json!({"metadata": {"name": "orders"}})).expect("an object")).expect("a Postgres");
         let first = json!({"cnpg.io/instanceName": "postgres-orders-1", "cnpg.io/jobRole": "initdb"});
         let waits =

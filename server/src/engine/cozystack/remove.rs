@@ -2,10 +2,10 @@
 //! for the right one; and it counts as done only when nothing is to be seen any more.
 
 use super::{
-    apply::{UNLABELED, create_object, left_behind, not_ours},
+    apply::{create_object, left_behind},
     build,
-    crd::Postgres,
-    mark::Mark,
+    crd::{Postgres, Workload},
+    mark::{Mark, UNLABELED, not_ours},
     observe::World,
     platform::Platform,
     release::{release, unsafe_to_delete},
@@ -78,18 +78,35 @@ pub async fn remove(place: &Place, platform: &Platform, cluster: &Cluster, world
 /// The object is gone: whether everything else is. What stays is taken back by making the object again: the platform then adopts what is there, and a
 /// deletion at the right moment takes it along.
 async fn gone(place: &Place, platform: &Platform, cluster: &Cluster, namespace: &str, world: &World, since: &Gone) -> Result<Progress, EngineError> {
+    let gone_for = since.since(cluster.id);
     let Some(left) = left_behind(&ours(cluster, world)) else {
+        let Some(_) = &world.workloads else { return Ok(Progress::Blocked(unseen(namespace))) };
+        if gone_for < SURE {
+            return Ok(Progress::Working(Reason::new("Deleting", "Nothing of it is to be seen; it is done when that lasts for a moment.")));
+        }
         since.forget(cluster.id);
         return Ok(Progress::Settled);
     };
     let going = world.pods.iter().any(|pod| pod.meta.deleting.is_some());
-    if since.since(cluster.id) < LOST || going {
+    if gone_for < LOST || going {
         return Ok(Progress::Working(Reason::new("Deleting", format!("Its object is gone; {left} is on its way out."))));
     }
     tracing::warn!(cluster.id = %cluster.id, place = place.name(), namespace, left, "the platform lost a cluster; its object is made again to delete it");
     create_object(place, namespace, cluster, build::shown(cluster, namespace, &platform.chart)).await
 }
 
+/// That nothing is left cannot be told.
+fn unseen(namespace: &str) -> Reason {
+    let (kind, group) = (Workload::KIND.plural, Workload::KIND.group);
+    let words = format!("Its object and pods are gone. Whether its volumes are, cannot be seen: the portal may not list {kind}.{group} in {namespace}");
+    Reason::new(
+        "VolumesUnseen",
+        format!("{words}. Grant that, as the ClusterRole cozy:tenant of Cozystack 0.38 and later does; the deletion then ends by itself."),
+    )
+}
+
+/// How long nothing must be to be seen. Reads there come from a cache, and a cluster that is deleted while it is created may have been asked for a moment ago.
+const SURE: Duration = Duration::from_secs(5);
 /// Time after which something that nobody takes away was lost. It happens to whoever deletes an object of which labels or annotations alone were changed in
 /// the last five minutes: that takes the finalizer off too, and the platform looks at such a change only in its next round.
 const LOST: Duration = Duration::from_secs(30);
@@ -101,6 +118,6 @@ fn ours(cluster: &Cluster, world: &World) -> World {
     let young = |meta: &Meta| meta.created.is_none_or(|created| created.as_second() + CLOCKS >= cluster.created_at.as_second());
     let mut world = world.clone();
     world.pods.retain(|pod| young(&pod.meta));
-    world.workloads.retain(|workload| young(&workload.meta));
+    world.workloads.iter_mut().for_each(|all| all.retain(|workload| young(&workload.meta)));
     world
 }

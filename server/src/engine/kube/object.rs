@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 pub const OWNER: &str = "howdah.dev/cluster";
 /// The name under which the portal manages fields.
 pub const MANAGER: &str = "howdah";
-/// Longest annotation that is kept: tools keep whole objects in theirs.
+/// How the portal's own labels and annotations begin.
+const OURS: &str = "howdah.dev/";
+/// Longest annotation of others that is kept: tools keep whole objects in theirs.
 const ANNOTATION: usize = 256;
 
 /// A kind of object.
@@ -92,7 +94,8 @@ impl Meta {
 
     fn read(meta: ObjectMeta) -> Self {
         let mut annotations = meta.annotations.unwrap_or_default();
-        annotations.retain(|_, value| value.len() <= ANNOTATION);
+        // Ours are the portal's memory, which has no length: half of it would be taken for none.
+        annotations.retain(|name, value| name.starts_with(OURS) || value.len() <= ANNOTATION);
         Self {
             name: meta.name.unwrap_or_default(),
             namespace: meta.namespace.unwrap_or_default(),

@@ -156,14 +156,22 @@ pub(super) async fn probe(place: &Place, client: &Client) -> Result<Facts, Strin
     let per_project = place.target().namespace.contains("{project}");
     let fixed = (!per_project).then_some(place.target().namespace.as_str());
     let everywhere = Ask { group: CNPG, resource: "clusters", subresource: "", verb: "list", scope: Scope::Namespace };
-    facts.wide = per_project && may(client, &everywhere, None).await.unwrap_or(false);
+    if per_project {
+        let wide = may(client, &everywhere, None).await;
+        facts.uncertain |= wide.is_none();
+        // Watches are not closed again: those of every namespace beside one for all would stay.
+        facts.wide = wide.unwrap_or_else(|| place.facts().is_some_and(|known| known.wide));
+    }
     if let Some(namespace) = fixed {
         match place.get_raw(&Kind::core("Namespace", "namespaces"), None, namespace).await {
             Ok(found) => facts.namespace = Some(found.is_some()),
             Err(failure) => facts.uncertain |= is_passing(&failure),
         }
     }
-    facts.missing = missing(place, client, &facts, fixed).await;
+    let asks = needed(place, &facts);
+    let answers = join_all(asks.iter().map(|(_, ask)| may(client, ask, fixed.filter(|_| ask.scope == Scope::Namespace)))).await;
+    facts.uncertain |= answers.contains(&None);
+    facts.missing = missing(asks, &answers);
     Ok(facts)
 }
 
@@ -220,13 +228,16 @@ fn words(failure: Failure) -> String {
     }
 }
 
-/// What the portal needs there and lacks.
-async fn missing(place: &Place, client: &Client, facts: &Facts, namespace: Option<&str>) -> Vec<Lack> {
+/// What the portal needs there.
+fn needed(place: &Place, facts: &Facts) -> Vec<(&'static Right, Ask)> {
     let mut parts = vec![Part::Every];
     if facts.groups.contains(CNPG) {
         parts.push(Part::Cnpg);
     }
-    if namespace.is_none() {
+    if facts.groups.contains(COZYSTACK) {
+        parts.push(Part::Cozystack);
+    }
+    if place.target().namespace.contains("{project}") {
         parts.push(Part::Namespaces);
     }
     if place.target().kubeconfig.is_some() {
@@ -239,11 +250,13 @@ async fn missing(place: &Place, client: &Client, facts: &Facts, namespace: Optio
         "clusterimagecatalogs" => !own,
         _ => true,
     };
-    let asks: Vec<_> = rights::needed(&parts).filter(served).flat_map(|right| right.asks().map(move |ask| (right, ask))).collect();
-    let answers = join_all(asks.iter().map(|(_, ask)| may(client, ask, namespace.filter(|_| ask.scope == Scope::Namespace)))).await;
+    rights::needed(&parts).filter(served).flat_map(|right| right.asks().map(move |ask| (right, ask))).collect()
+}
+
+/// What of it is denied. What could not be asked is not called missing.
+fn missing(asks: Vec<(&'static Right, Ask)>, answers: &[Option<bool>]) -> Vec<Lack> {
     let mut lacks: Vec<Lack> = Vec::new();
-    // What could not be asked is not called missing.
-    for ((right, ask), _) in asks.into_iter().zip(answers).filter(|(_, answer)| *answer == Some(false)) {
+    for ((right, ask), _) in asks.into_iter().zip(answers).filter(|(_, answer)| **answer == Some(false)) {
         match lacks.iter_mut().find(|lack| lack.right == right) {
             Some(lack) => lack.asks.push(ask),
             None => lacks.push(Lack { right, asks: vec![ask] }),
@@ -252,7 +265,7 @@ async fn missing(place: &Place, client: &Client, facts: &Facts, namespace: Optio
     lacks
 }
 
-/// Whether we have a right; none: that could not be asked.
+/// Whether we have a right; none: that could not be asked just now. Where nobody may ask at all, everything is tried.
 async fn may(client: &Client, ask: &Ask, namespace: Option<&str>) -> Option<bool> {
     let mut attributes = json!({ "group": ask.group, "resource": ask.resource, "verb": ask.verb });
     if !ask.subresource.is_empty() {
@@ -263,11 +276,27 @@ async fn may(client: &Client, ask: &Ask, namespace: Option<&str>) -> Option<bool
     }
     let review = json!({ "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": { "resourceAttributes": attributes } });
     let request = http_post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &review)?;
-    let answer: Value = asked(client.request(request)).await.ok()?;
-    answer["status"]["allowed"].as_bool()
+    match timeout(QUESTION, client.request::<Value>(request)).await {
+        Ok(Ok(answer)) => answer["status"]["allowed"].as_bool(),
+        Ok(Err(kube::Error::Api(status))) if status.code == 403 => Some(true),
+        Ok(Err(_)) | Err(_) => None,
+    }
 }
 
 fn http_post(path: &str, body: &Value) -> Option<axum::http::Request<Vec<u8>>> {
     let body = serde_json::to_vec(body).ok()?;
     axum::http::Request::post(path).header("content-type", "application/json").body(body).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_review_that_was_not_answered_is_no_lack() {
+        let right = rights::needed(&[Part::Cozystack]).next().expect("a right");
+        let asks: Vec<_> = right.asks().take(3).map(|ask| (right, ask)).collect();
+        let denied = asks[1].1;
+        assert_eq!(missing(asks, &[None, Some(false), Some(true)]), [Lack { right, asks: vec![denied] }]);
+    }
 }

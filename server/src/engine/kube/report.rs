@@ -1,10 +1,10 @@
 //! What is said about a place: from its last look to words, for every engine that works there.
 
 use super::{
-    Choice,
+    Choice, fitting,
     place::Place,
     probe::{CNPG, COZYSTACK, Facts, Lack},
-    rights::{Part, Scope},
+    rights::Part,
 };
 use domain::{
     offer::Offer,
@@ -49,13 +49,23 @@ impl Place {
             let name = &self.target().namespace;
             add(true, format!("The namespace {name} does not exist."), format!("kubectl create namespace {name}"));
         }
-        // Where Cozystack does the work, its tenants need no right but to what it serves them.
-        let tenant = self.target().engine == Choice::Cozystack || facts.groups.contains(COZYSTACK) && !facts.may_create_cnpg();
-        for Lack { right, asks } in facts.missing.iter().filter(|lack| !tenant || lack.right.part == Part::Cozystack) {
+        let works = match self.target().engine {
+            Choice::Auto => fitting(facts),
+            chosen => Some(chosen),
+        };
+        if works.is_none() && facts.uncertain {
+            let remedy = "Nothing has to be done: it is asked again within seconds. If that goes on, see whether the API server is overloaded.";
+            add(true, "What is there, or what the portal may do there, could not wholly be found out. Until then no engine is chosen.".into(), remedy.into());
+        }
+        // Where Cozystack does the work, its tenants need no right but to what it serves them, and elsewhere nobody needs those.
+        let counts = |lack: &&Lack| match works {
+            Some(Choice::Cozystack) => lack.right.part == Part::Cozystack,
+            Some(Choice::Cnpg) => lack.right.part != Part::Cozystack,
+            Some(Choice::Auto) | None => false,
+        };
+        for Lack { right, asks } in facts.missing.iter().filter(counts) {
             let asks: Vec<_> = asks.iter().map(ToString::to_string).collect();
-            // Without what lies outside of namespaces there is less to choose from, by decision of whoever grants.
-            let serious = right.scope == Scope::Namespace;
-            add(serious, format!("The portal may not {}: needed to {}.", asks.join(", "), right.why), right.what_to_do.into());
+            add(right.is_vital(), format!("The portal may not {}: needed to {}.", asks.join(", "), right.why), right.what_to_do.into());
         }
         if facts.classes.as_ref().is_some_and(|_| facts.default_class().is_none()) {
             let remedy = "Choose a class for each cluster, or annotate one: storageclass.kubernetes.io/is-default-class: \"true\".";

@@ -211,7 +211,7 @@ pub const RIGHTS: &[Right] = &[
         verbs: &["get"],
         scope: Scope::Namespace,
         why: "offer the storage classes of the tenant",
-        what_to_do: TENANT,
+        what_to_do: "Only the default storage class is offered. The ClusterRole cozy:tenant of Cozystack 1.5 and later has it.",
     },
     Right {
         part: Part::Cozystack,
@@ -220,7 +220,7 @@ pub const RIGHTS: &[Right] = &[
         verbs: &["list"],
         scope: Scope::Namespace,
         why: "see what a cluster is made of, and when nothing is left of it",
-        what_to_do: TENANT,
+        what_to_do: "A deletion cannot be told to be complete. The ClusterRole cozy:tenant of Cozystack 0.38 and later has it.",
     },
     Right {
         part: Part::Cozystack,
@@ -257,6 +257,12 @@ pub fn needed(parts: &[Part]) -> impl Iterator<Item = &'static Right> {
 }
 
 impl Right {
+    /// Whether nothing can be created without it. What lies outside of namespaces is granted or not by decision, and then there is less to choose from; so it
+    /// is with the choices of a tenant.
+    pub fn is_vital(&self) -> bool {
+        self.scope == Scope::Namespace && self.resource != "options"
+    }
+
     /// One question for each verb.
     pub fn asks(&self) -> impl Iterator<Item = Ask> {
         let Self { group, scope, .. } = *self;

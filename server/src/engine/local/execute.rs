@@ -23,6 +23,7 @@ mod life;
 mod make;
 mod turn;
 
+pub use files::trim_logs;
 pub use make::remove_all;
 
 /// Done, or why it did not come about, in words for people. An error is something that was not foreseen.
@@ -52,6 +53,7 @@ async fn act(ground: &Arc<Ground>, cluster: &Cluster, step: &Step) -> Outcome {
         Step::Prove => ClusterMark::change(place, |mark| mark.proven = mark.accepted.clone()).map(|_| Ok(())),
         Step::Create { ordinal } => work.create(*ordinal).await,
         Step::Appoint { ordinal } => ClusterMark::change(place, |mark| mark.primary = Some(*ordinal)).map(|_| Ok(())),
+        Step::Remember { ordinal } => work.remember(*ordinal),
         Step::ChoosePorts => work.choose_ports(),
         Step::Configure { ordinal, managed } => work.configure(*ordinal, managed).await,
         Step::Start { ordinal } => work.start(*ordinal).await,
@@ -134,6 +136,19 @@ impl Work<'_> {
         let port = ports::choose(&self.ground.layout, 1)?.first().copied().ok_or_else(|| anyhow!("no port was chosen"))?;
         InstanceMark::change(site, |mark| mark.port = port)?;
         Ok(port)
+    }
+
+    fn remember(&self, ordinal: u8) -> Outcome {
+        let site = self.site(ordinal);
+        let kin = process::under(&site.folder, &PROGRAMS)?;
+        let recalled = observe::recall(&site, &kin.iter().collect::<Vec<_>>(), self.cluster.spec.restarts);
+        let recalled = recalled.ok_or_else(|| anyhow!("instance {ordinal} does not run any more"))?;
+        InstanceMark::change(&site, |mark| {
+            if *mark == InstanceMark::default() {
+                *mark = recalled;
+            }
+        })
+        .map(|_| Ok(()))
     }
 
     fn choose_ports(&self) -> Outcome {

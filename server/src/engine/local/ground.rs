@@ -11,7 +11,10 @@ use super::{
     tls::Authority,
 };
 use domain::Cluster;
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 /// Programs that belong to an instance.
 pub const PROGRAMS: [&str; 3] = ["postgres", "initdb", "pg_"];
@@ -23,8 +26,8 @@ pub const ALL_PROGRAMS: [&str; 4] = ["postgres", "initdb", "pg_", "haproxy"];
 pub struct Ground {
     /// Folders.
     pub layout: Layout,
-    /// PostgreSQL and HAProxy.
-    pub installs: Installs,
+    /// PostgreSQL and HAProxy, as last found.
+    pub installs: RwLock<Arc<Installs>>,
     /// Control groups.
     pub limits: Limits,
     /// Certificates.
@@ -41,9 +44,14 @@ pub struct Ground {
 pub type Wanted = Vec<(PathBuf, String)>;
 
 impl Ground {
+    /// What is installed, as last found.
+    pub fn installs(&self) -> Arc<Installs> {
+        self.installs.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// PostgreSQL of the cluster's major.
-    pub fn install(&self, cluster: &Cluster) -> Option<&Install> {
-        self.installs.by_major.get(&cluster.spec.version)
+    pub fn install(&self, cluster: &Cluster) -> Option<Arc<Install>> {
+        self.installs().by_major.get(&cluster.spec.version).cloned()
     }
 
     /// The configuration files of an instance, all but the managed one.

@@ -110,7 +110,8 @@ fn master(place: &Place) -> Result<Option<Identity>> {
 /// Leads the two addresses there: writes the configuration and starts or reloads HAProxy. Sessions that are open stay.
 pub async fn route(ground: &Ground, id: ClusterId, rw: u16, ro: u16, routes: &Routes) -> Result<Result<(), Reason>> {
     let place = ground.layout.place(id);
-    let Some(program) = &ground.installs.haproxy else { return Ok(Err(super::plan::haproxy_missing())) };
+    let installs = ground.installs();
+    let Some(program) = &installs.haproxy else { return Ok(Err(super::plan::haproxy_missing())) };
     let account = &ground.layout.account;
     layout::folder(&place.folder, 0o711, None)?;
     layout::folder(&place.proxy(), 0o700, Some(account))?;

@@ -6,6 +6,8 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
 };
 use tokio::process::Command;
 
@@ -22,11 +24,14 @@ pub struct Install {
     pub extensions: Vec<String>,
 }
 
+/// What lies where, as cheap to find out as it is to tell whether it changed: programs and when they were written.
+pub type Traces = BTreeMap<PathBuf, Option<SystemTime>>;
+
 /// What was found on this machine.
 #[derive(Debug, Clone, Default)]
 pub struct Installs {
     /// The newest of each major.
-    pub by_major: BTreeMap<Major, Install>,
+    pub by_major: BTreeMap<Major, Arc<Install>>,
     /// HAProxy, if there is one.
     pub haproxy: Option<PathBuf>,
 }
@@ -41,19 +46,13 @@ impl Install {
 impl Installs {
     /// Asks each folder: itself, its children, and Debian's own place.
     pub async fn discover(folders: &[PathBuf]) -> Self {
-        let mut bins = BTreeSet::new();
-        for folder in folders.iter().map(PathBuf::as_path).chain([Path::new("/usr/lib/postgresql")]) {
-            let children = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| entry.ok().map(|e| e.path()));
-            let found = children.chain([folder.to_path_buf()]).map(|place| place.join("bin")).filter(|bin| bin.join("postgres").is_file());
-            bins.extend(found.filter_map(|bin| fs::canonicalize(bin).ok()));
-        }
         let mut all = Self { haproxy: haproxy(folders), ..Self::default() };
-        for bin in bins {
+        for bin in bins(folders) {
             match ask(&bin).await {
                 Ok(Some(install)) => {
                     let known = all.by_major.get(&install.major);
                     if known.is_none_or(|known| minor(&known.full) < minor(&install.full)) {
-                        all.by_major.insert(install.major, install);
+                        all.by_major.insert(install.major, Arc::new(install));
                     }
                 }
                 Ok(None) => {}
@@ -63,9 +62,15 @@ impl Installs {
         all
     }
 
+    /// What lies there just now: when it changes, it is worth asking again.
+    pub fn traces(folders: &[PathBuf]) -> Traces {
+        let programs = bins(folders).into_iter().map(|bin| bin.join("postgres")).chain(haproxy(folders));
+        programs.map(|path| (path.clone(), fs::metadata(path).and_then(|found| found.modified()).ok())).collect()
+    }
+
     /// What can be offered, newest first.
     pub fn releases(&self) -> Vec<Release> {
-        let release = |install: &Install| Release {
+        let release = |install: &Arc<Install>| Release {
             major: install.major,
             full: install.full.clone(),
             image: install.bin.parent().unwrap_or(&install.bin).display().to_string(),
@@ -73,6 +78,17 @@ impl Installs {
         };
         self.by_major.values().rev().map(release).collect()
     }
+}
+
+/// Folders with `postgres` in them.
+fn bins(folders: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let mut bins = BTreeSet::new();
+    for folder in folders.iter().map(PathBuf::as_path).chain([Path::new("/usr/lib/postgresql")]) {
+        let children = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| entry.ok().map(|e| e.path()));
+        let found = children.chain([folder.to_path_buf()]).map(|place| place.join("bin")).filter(|bin| bin.join("postgres").is_file());
+        bins.extend(found.filter_map(|bin| fs::canonicalize(bin).ok()));
+    }
+    bins
 }
 
 async fn ask(bin: &Path) -> Result<Option<Install>> {

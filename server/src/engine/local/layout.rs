@@ -84,6 +84,11 @@ impl Layout {
         self.root.join("lock")
     }
 
+    /// The file with the id of this data root.
+    pub fn id(&self) -> PathBuf {
+        self.root.join("id")
+    }
+
     /// A few characters that tell this data root from others on the machine.
     pub fn tag(&self) -> String {
         tag(&self.root)

@@ -5,7 +5,7 @@ use super::{
     ground::{ALL_PROGRAMS, Ground, PROGRAMS},
     haproxy,
     layout::{self, Site},
-    mark::{ClusterMark, InstanceMark, Settings},
+    mark::{ClusterMark, InstanceMark, Settings, Stage},
     process::{self, Identity},
     room::Room,
     sql,
@@ -52,7 +52,7 @@ pub async fn look(ground: &Arc<Ground>, cluster: &Cluster) -> Result<World> {
     });
     let (instances, serves) = future::join(future::join_all(asked), haproxy::serves(&place, still.proxy_runs)).await;
     let install = ground.install(cluster);
-    let tool = |name: &str| install.is_some_and(|install| install.tool(name).is_some());
+    let tool = |name: &str| install.as_ref().is_some_and(|install| install.tool(name).is_some());
     Ok(World {
         mark: still.mark,
         instances: instances.into_iter().collect(),
@@ -60,7 +60,7 @@ pub async fn look(ground: &Arc<Ground>, cluster: &Cluster) -> Result<World> {
         proxy: Proxy { running: still.proxy_runs, serves, trouble: haproxy::trouble(&place) },
         tools: Tools {
             install: install.is_some(),
-            haproxy: ground.installs.haproxy.is_some(),
+            haproxy: ground.installs().haproxy.is_some(),
             rewind: tool("pg_rewind") && tool("pg_controldata"),
             basebackup: tool("pg_basebackup"),
         },
@@ -118,8 +118,16 @@ fn still(ground: &Ground, cluster: &Cluster) -> Result<Still> {
 }
 
 fn instance(ground: &Ground, cluster: &Cluster, whole: &ClusterMark, site: &Site, ordinal: u8, kin: &[&Identity]) -> Result<(Instance, i64)> {
-    let mark = InstanceMark::read(site)?.unwrap_or_default();
     let data = data(&site.data)?;
+    let (mark, recalled) = match InstanceMark::read(site)? {
+        Some(mark) => (mark, false),
+        None if data == Data::Absent => (InstanceMark::default(), false),
+        None => match recall(site, kin, cluster.spec.restarts) {
+            Some(mark) => (mark, true),
+            // An instance that was never made looks the same but for its data. Nothing is done that could cost them.
+            None => bail!("{} is gone and there are data beside it: put the file back, or move the folder {} away", site.mark.display(), site.data.display()),
+        },
+    };
     let process = match postmaster(site, &mark, kin) {
         Some(_) => Process::Running,
         None if kin.is_empty() => Process::Dead,
@@ -134,7 +142,7 @@ fn instance(ground: &Ground, cluster: &Cluster, whole: &ClusterMark, site: &Site
     let written = files.chain([site.conf.join("managed.conf").as_path()]).filter_map(modified).max().unwrap_or(0);
     let limited = ground.limits.are_set(&site.short, &settings.size);
     let cooling = (mark.failures >= ATTEMPTS || mark.copies > 1) && mark.failure.as_ref().is_some_and(|failure| now() - failure.at < COOLING);
-    Ok((Instance { mark, data, process, answer: Answer::Silent, conf: Conf { base, managed }, limited, cooling }, written))
+    Ok((Instance { mark, data, process, answer: Answer::Silent, conf: Conf { base, managed }, limited, cooling, recalled }, written))
 }
 
 /// Seconds since 1970.
@@ -161,6 +169,13 @@ fn postmaster(site: &Site, mark: &InstanceMark, kin: &[&Identity]) -> Option<Ide
     let by_file = fs::read_to_string(site.data.join("postmaster.pid")).ok().and_then(|text| text.lines().next()?.trim().parse::<i32>().ok());
     let found = kin.iter().find(|p| Some(p.pid) == by_file).or_else(|| kin.iter().find(|p| mark.process.as_ref() == Some(**p)));
     found.filter(|p| p.cwd().is_some_and(|cwd| cwd == site.data)).map(|p| (**p).clone())
+}
+
+/// What the mark of an instance was, as far as its running postmaster tells: it runs on whole data, and nobody starts one that is fenced.
+pub fn recall(site: &Site, kin: &[&Identity], restarts: u32) -> Option<InstanceMark> {
+    let process = postmaster(site, &InstanceMark::default(), kin)?;
+    let port = fs::read_to_string(site.data.join("postmaster.pid")).ok()?.lines().nth(3)?.trim().parse().ok()?;
+    Some(InstanceMark { port, process: Some(process), stage: Stage::Built, once: true, answered: true, restarts, ..InstanceMark::default() })
 }
 
 /// The postmaster of an instance that runs just now.

@@ -91,6 +91,11 @@ fn pause(world: &World) -> Plan {
 }
 
 fn run(cluster: &Cluster, world: &World) -> Plan {
+    // Without its mark an instance looks like one that was never made.
+    let lost: Vec<Step> = each(world).filter(|(_, i)| i.recalled).map(|(ordinal, _)| Step::Remember { ordinal }).collect();
+    if !lost.is_empty() {
+        return Plan::steps(lost);
+    }
     if let Some(step) = settings(cluster, world) {
         return Plan::steps(vec![step]);
     }

@@ -27,6 +27,11 @@ impl Watch {
         self.nudges.subscribe()
     }
 
+    /// A way to nudge about any cluster.
+    pub fn nudges(&self) -> broadcast::Sender<ClusterId> {
+        self.nudges.clone()
+    }
+
     /// Nudges once when this process dies. Asking again for the same process changes nothing.
     pub fn add(&self, id: ClusterId, process: Identity) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);

@@ -53,6 +53,8 @@ pub struct Instance {
     pub limited: bool,
     /// Too many starts failed: a pause before the next.
     pub cooling: bool,
+    /// Its mark was lost and is what its running postmaster tells: it has to be written again before anything else.
+    pub recalled: bool,
 }
 
 /// A data directory.

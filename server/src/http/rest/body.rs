@@ -70,16 +70,17 @@ fn says_json(headers: &HeaderMap) -> bool {
 }
 
 /// What a client sent, each value of the type that its field wants, and what is wrong with it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sent {
     values: Map<String, Value>,
+    refused: Map<String, Value>,
     errors: Vec<FieldError>,
 }
 
 impl Sent {
     fn read(fields: &'static [Field], value: Value) -> Result<Self, Problem> {
         let Value::Object(values) = value else { return Err(Problem::malformed("The body is one JSON object.")) };
-        let mut sent = Self { values: Map::new(), errors: Vec::new() };
+        let mut sent = Self { values: Map::new(), refused: Map::new(), errors: Vec::new() };
         for (name, value) in values {
             match field::find(fields, &name) {
                 None => sent.refuse(&shortened(&name), "There is no such field."),
@@ -88,7 +89,10 @@ impl Sent {
                 }
                 Some(field) => match check(field.kind, &value) {
                     Ok(()) => drop(sent.values.insert(name, value)),
-                    Err(message) => sent.refuse(&name, message),
+                    Err(message) => {
+                        sent.refuse(&name, message);
+                        sent.refused.insert(name, value);
+                    }
                 },
             }
         }
@@ -98,6 +102,14 @@ impl Sent {
     /// Notes what is wrong with a field.
     pub fn refuse(&mut self, field: &str, message: impl Into<String>) {
         self.errors.push(FieldError::new(field, message));
+    }
+
+    /// Leaves a number out that was sent back as it is shown, also one that nobody could order anew.
+    pub fn leave(&mut self, name: &str, shown: u64) {
+        if [&self.values, &self.refused].iter().any(|all| all.get(name).and_then(Value::as_u64) == Some(shown)) {
+            self.values.remove(name);
+            self.errors.retain(|error| error.field != name);
+        }
     }
 
     /// Whether a field was sent, be its value good or not.

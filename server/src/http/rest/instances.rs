@@ -22,6 +22,8 @@ use std::collections::BTreeSet;
 
 /// How many names are tried for one title when others take them at the same time.
 const TRIES: usize = 8;
+/// How a refusal begins that no other name would help.
+const UUID_TAKEN: &str = "cluster with the uuid";
 
 pub async fn index(State(portal): State<SharedPortal>, Caller(actor): Caller, uri: Uri) -> Answer {
     let query = list::pairs(&uri)?;
@@ -51,7 +53,7 @@ pub async fn create(State(portal): State<SharedPortal>, Caller(actor): Caller, r
     let chosen = sent.has("uuid");
     sent.finish()?;
     if chosen && portal.cluster(&actor, id).await.is_ok() {
-        return Err(Error::from(Conflict::NameTaken(format!("cluster with the uuid {id}"))).into());
+        return Err(Error::from(Conflict::NameTaken(format!("{UUID_TAKEN} {id}"))).into());
     }
     submit_new(&portal, &actor, id, there.name, spec).await?;
     let cluster = portal.cluster(&actor, id).await?;
@@ -67,7 +69,7 @@ async fn submit_new(portal: &SharedPortal, actor: &Actor, id: ClusterId, place: 
         match portal.submit(actor, command, Passwords::new()).await {
             Ok(_) => return Ok(()),
             // The uuid is taken, not the name: no other name would help.
-            Err(Error::Conflict(Conflict::NameTaken(what))) if what.contains("uuid") => return Err(Error::from(Conflict::NameTaken(what)).into()),
+            Err(Error::Conflict(Conflict::NameTaken(what))) if what.starts_with(UUID_TAKEN) => return Err(Error::from(Conflict::NameTaken(what)).into()),
             // A cluster on its way out holds its name as well; whether it is listed is not for this to know.
             Err(Error::Conflict(Conflict::NameTaken(_) | Conflict::InUse(_))) => {
                 taken.extend(portal.clusters(actor).await?.into_iter().map(|cluster| cluster.name));
@@ -92,15 +94,24 @@ fn free_name(title: &str, taken: &BTreeSet<ClusterName>) -> ClusterName {
 
 pub async fn update(State(portal): State<SharedPortal>, Caller(actor): Caller, InstancePath(id): InstancePath, request: Request<Body>) -> Answer {
     need(&actor, Action::Operate)?;
-    let cluster = standing(&portal, &actor, id).await?;
+    let mut cluster = standing(&portal, &actor, id).await?;
     let expected = if_match(request.headers())?;
     let mut sent = body::for_change(INSTANCE, request).await?;
     sent.identity(Some(id.0), actor.project)?;
-    let changes = wish::changes(&mut sent, &cluster);
-    sent.finish()?;
-    let command = Command::Change { id, expected, changes };
-    portal.submit(&actor, command, Passwords::new()).await.map_err(|error| Problem::from(error).with_names(wish::rename))?;
-    answer(&portal, &portal.cluster(&actor, id).await?, StatusCode::OK)
+    let mut tries = 1;
+    loop {
+        let mut sent = sent.clone();
+        let changes = wish::changes(&mut sent, &cluster);
+        sent.finish()?;
+        // What is not sent stays as it was seen here: saved over another wish it would take back what somebody else saved meanwhile.
+        let command = Command::Change { id, expected: expected.or(Some(cluster.generation)), changes };
+        match portal.submit(&actor, command, Passwords::new()).await {
+            Ok(_) => return answer(&portal, &portal.cluster(&actor, id).await?, StatusCode::OK),
+            Err(Error::Conflict(Conflict::Stale { .. })) if expected.is_none() && tries < TRIES => tries += 1,
+            Err(error) => return Err(Problem::from(error).with_names(wish::rename)),
+        }
+        cluster = standing(&portal, &actor, id).await?;
+    }
 }
 
 pub async fn delete(State(portal): State<SharedPortal>, Caller(actor): Caller, InstancePath(id): InstancePath) -> Answer {

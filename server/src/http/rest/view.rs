@@ -274,8 +274,8 @@ impl<'a> DatabaseView<'a> {
 
 /// The contract's word for what became of a user or database, and why it could not be applied.
 fn item<'a>(cluster: &Cluster, item: Option<&'a Item>, wanted: Option<u32>, touched: Timestamp) -> (&'static str, Option<&'a str>) {
-    // The newest wish, which is not reached yet, is about this very thing.
-    let pending = cluster.status.generation < cluster.generation && touched == cluster.updated_at;
+    // A wish that is not reached yet is about this very thing.
+    let pending = cluster.status.generation < cluster.generation && cluster.status.reached.is_none_or(|reached| touched > reached);
     match item {
         None | Some(Item::New) => ("NEW", None),
         Some(Item::Error(why)) => ("ERROR", Some(why)),

@@ -65,6 +65,11 @@ pub fn spec(sent: &mut Sent, offer: &Offer) -> Spec {
 pub fn changes(sent: &mut Sent, cluster: &Cluster) -> Vec<Change> {
     let has = &cluster.spec;
     let (title, description, labels) = (sent.parsed("name"), sent.parsed("description"), sent.map("labels"));
+    // Without another preset the amounts that are shown, rounded as they are, mean what there is.
+    if sent.text("preset").is_none_or(|name| view::preset(has) == Some(name)) {
+        sent.leave("cpu", u64::from(has.size.cpu().cores()));
+        sent.leave("ram", has.size.memory().as_mib());
+    }
     let size = size(sent, Some(has));
     let instances = sent.int("nodes_number").unwrap_or(has.instances);
     let topology = if instances > 1 { Topology::Replicated } else { has.topology };
@@ -102,7 +107,7 @@ fn version(sent: &mut Sent, offer: &Offer) -> Option<Major> {
     found
 }
 
-/// A preset sets processor and memory, but for what is sent beside it. Amounts that come out the same change nothing.
+/// A preset sets processor and memory, but for what is sent beside it.
 fn size(sent: &Sent, has: Option<&Spec>) -> Size {
     let before = has.map(|spec| spec.size).unwrap_or_default();
     let preset: Option<Preset> = sent.text("preset").and_then(|name| name.parse().ok());
@@ -113,9 +118,7 @@ fn size(sent: &Sent, has: Option<&Spec>) -> Size {
     };
     let cpu = sent.int("cpu").map(|cores: u32| Cpu::millis(cores * 1000));
     let memory = sent.int("ram").map(Bytes::mib);
-    let next = Size { preset: base.preset, cpu: cpu.or(base.cpu), memory: memory.or(base.memory) };
-    let same = has.is_some() && preset.is_none() && next.cpu() == before.cpu() && next.memory() == before.memory();
-    if same { before } else { next }
+    Size { preset: base.preset, cpu: cpu.or(base.cpu), memory: memory.or(base.memory) }
 }
 
 fn quorum(sent: &mut Sent) -> Option<Quorum> {

@@ -3,14 +3,14 @@
 use super::{Outcome, Work};
 use crate::engine::local::{
     conf,
-    ground::PROGRAMS,
+    ground::{Ground, PROGRAMS},
     layout::{self, Site},
     mark::{ClusterMark, InstanceMark, Refused, Settings},
     observe, process, sql,
     world::{Held, Managed},
 };
 use anyhow::{Context, Result};
-use domain::parameter::Parameters;
+use domain::{Cluster, parameter::Parameters};
 use nix::sys::signal::Signal;
 use std::{
     fs,
@@ -147,5 +147,26 @@ impl Work<'_> {
     pub(super) async fn free(&self, site: &Site) -> Result<()> {
         process::clear(&site.folder, &PROGRAMS).await?;
         layout::remove(&site.data.join("postmaster.pid"))
+    }
+}
+
+/// PostgreSQL's log must not fill the disk while it runs. What it wrote last is kept beside.
+pub fn trim_logs(ground: &Ground, cluster: &Cluster) {
+    const LARGE: u64 = 64 << 20;
+    const KEPT: u64 = 16 << 20;
+    let place = ground.layout.place(cluster.id);
+    for site in place.ordinals().unwrap_or_default().into_iter().map(|ordinal| place.site(ordinal)) {
+        if !fs::metadata(&site.log).is_ok_and(|found| found.len() > LARGE) {
+            continue;
+        }
+        let trim = || -> std::io::Result<()> {
+            // Written at its end by PostgreSQL, whatever its length: so it can be cut. Without room for the copy it is cut all the same.
+            let kept = fs::write(site.log.with_extension("log.1"), layout::tail(&site.log, KEPT));
+            fs::OpenOptions::new().write(true).open(&site.log)?.set_len(0)?;
+            kept
+        };
+        if let Err(error) = trim() {
+            tracing::warn!(log = %site.log.display(), %error, "a large log could not be set aside");
+        }
     }
 }

@@ -162,6 +162,7 @@ fn replica(world: &World, primary: u8, facts: &Facts, ordinal: u8, todo: &mut To
         conf: crate::engine::local::world::Conf { base: false, managed: None },
         limited: true,
         cooling: false,
+        recalled: false,
     };
     let instance = instance.unwrap_or(&absent);
     let managed = managed_replica(world, primary, instance, Some(facts));
@@ -240,14 +241,13 @@ fn addresses(cluster: &Cluster, world: &World, primary: u8, facts: &Facts, wante
     if world.mark.rw.is_none() || world.mark.ro.is_none() {
         return todo.steps.push(Step::ChoosePorts);
     }
-    if !world.tools.haproxy {
-        return todo.blocked.push(super::haproxy_missing());
-    }
     let ro: BTreeSet<u8> = wanted.iter().copied().filter(|o| *o != primary && facts.followers.contains_key(o)).collect();
     let port = |ordinal: &u8| known(world, *ordinal).map(|i| (*ordinal, i.mark.port));
     let routes = Routes { rw: primary, ports: ro.iter().chain([&primary]).filter_map(port).collect(), ro };
-    if world.proxy.serves.as_ref() != Some(&routes) {
-        todo.steps.push(Step::Route { routes });
+    match world.proxy.serves.as_ref() == Some(&routes) {
+        true => {}
+        false if world.tools.haproxy => todo.steps.push(Step::Route { routes }),
+        false => todo.blocked.push(super::haproxy_missing()),
     }
 }
 

@@ -25,6 +25,11 @@ pub enum Step {
         /// Who.
         ordinal: u8,
     },
+    /// Write the mark of a running instance again, which was lost.
+    Remember {
+        /// Which.
+        ordinal: u8,
+    },
     /// Choose the ports of the two addresses.
     ChoosePorts,
     /// Write the configuration, and reload it if the instance runs.
@@ -166,6 +171,7 @@ impl Step {
             Self::Prove => "Everything runs with the parameters.".into(),
             Self::Create { ordinal } => format!("Making the data directory of instance {ordinal}."),
             Self::Appoint { ordinal } => format!("Instance {ordinal} is to be the primary."),
+            Self::Remember { ordinal } => format!("Writing the lost mark of instance {ordinal} again."),
             Self::ChoosePorts => "Choosing the ports of the two addresses.".into(),
             Self::Configure { ordinal, .. } => format!("Configuring instance {ordinal}."),
             Self::Start { ordinal } => format!("Starting instance {ordinal}."),

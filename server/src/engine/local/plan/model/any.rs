@@ -28,6 +28,7 @@ pub fn absent() -> Instance {
         conf: Conf { base: false, managed: None },
         limited: true,
         cooling: false,
+        recalled: false,
     }
 }
 
@@ -69,17 +70,18 @@ prop_compose! {
         process in prop_oneof![2 => Just(Process::Dead), 1 => Just(Process::Leftover), 3 => Just(Process::Running)],
         flags in (prop::bool::weighted(0.1), any::<bool>(), any::<bool>(), any::<bool>()),
         failures in prop_oneof![4 => Just(0u8), 1 => 1u8..5],
-        follows in option::of(1u8..5), restarts in 0u32..3,
+        follows in option::of(1u8..5), restarts in 0u32..3, recalled in prop::bool::weighted(0.1),
         hidden in (0usize..3, 0u64..6, prop::collection::btree_set(1u8..6, 0..4), any::<bool>(), 0u8..5),
     ) -> (Instance, Hidden) {
         let (fenced, synced, base, limited) = flags;
         let mark = InstanceMark { port: 20_000, stage: stage.clone(), fenced, synced, failures, restarts, once: stage == Stage::Built, ..InstanceMark::default() };
         let process = if data == Data::Absent && process == Process::Running { Process::Leftover } else { process };
+        let recalled = recalled && process == Process::Running && stage == Stage::Built;
         let managed = base.then_some(Managed { follows, sync: None, held: Held([100, 64, 0, 40, 8]), short: false });
         let (branch, position, slots, role, stubborn) = hidden;
         let held = Held([100, 64, 0, 40, 8]);
         let hidden = Hidden { branch, position, slots, role, held, size_pending: false, stubborn };
-        (Instance { mark, data, process, answer: Answer::Silent, conf: Conf { base, managed }, limited, cooling: false }, hidden)
+        (Instance { mark, data, process, answer: Answer::Silent, conf: Conf { base, managed }, limited, cooling: false, recalled }, hidden)
     }
 }
 

@@ -110,6 +110,7 @@ impl Model {
                 self.start(ordinal)
             }
             Step::Appoint { ordinal } => self.effect(|m| m.world.mark.primary = Some(ordinal)),
+            Step::Remember { ordinal } => self.effect(|m| m.instance(ordinal).recalled = false),
             Step::ChoosePorts => self.effect(|m| (m.world.mark.rw, m.world.mark.ro) = (m.world.mark.rw.or(Some(1)), m.world.mark.ro.or(Some(2)))),
             Step::Configure { ordinal, managed } => self.effect(|m| {
                 let instance = m.instance(ordinal);
