@@ -7,6 +7,11 @@ use crate::{
 use async_trait::async_trait;
 use domain::{Actor, Error, Timestamp};
 use serde_json::Value;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 use time::OffsetDateTime;
 use tower_sessions::{
     Expiry, Session, SessionManagerLayer, SessionStore,
@@ -19,6 +24,8 @@ use tower_sessions::{
 const IDLE_DAYS: i64 = 7;
 /// A session in use is written anew that often: each write moves its end.
 const TOUCH_SECONDS: i64 = 3600;
+/// How long a session is believed without asking the database again: what it costs at most until one that was ended elsewhere is over here.
+const BELIEVED: Duration = Duration::from_secs(2);
 const ACTOR: &str = "actor";
 const TOUCHED: &str = "touched";
 /// What the store answers when the database is away; told apart from faults by this text alone, since tower-sessions carries no more.
@@ -26,7 +33,7 @@ const AWAY: &str = "the database is away";
 
 /// The layer that gives requests their [`Session`]. `public` is the URL of the portal: over https the cookie is sent nowhere else.
 pub fn layer(store: Store, public: &str) -> SessionManagerLayer<Sessions> {
-    SessionManagerLayer::new(Sessions(store))
+    SessionManagerLayer::new(Sessions::new(store))
         .with_name("howdah")
         .with_same_site(SameSite::Lax)
         .with_http_only(true)
@@ -69,12 +76,35 @@ fn failed(error: SessionError) -> Error {
 
 /// Sessions as rows. The id in the cookie is the secret: rows have its hash.
 #[derive(Debug, Clone)]
-pub struct Sessions(Store);
+pub struct Sessions {
+    store: Store,
+    /// Rows that were read lately, by hash.
+    seen: Arc<Mutex<HashMap<access::Hash, (Instant, Record)>>>,
+}
 
 impl Sessions {
     /// Over the rows of this store.
     pub fn new(store: Store) -> Self {
-        Self(store)
+        Self { store, seen: Arc::default() }
+    }
+
+    fn recall(&self, hash: &access::Hash) -> Option<Record> {
+        self.seen().get(hash).filter(|(at, _)| at.elapsed() < BELIEVED).map(|(_, record)| record.clone())
+    }
+
+    fn remember(&self, hash: access::Hash, record: Record) {
+        let mut seen = self.seen();
+        seen.retain(|_, (at, _)| at.elapsed() < BELIEVED);
+        seen.insert(hash, (Instant::now(), record));
+    }
+
+    /// What was read is not what is there any more.
+    fn forget(&self, hash: &access::Hash) {
+        self.seen().remove(hash);
+    }
+
+    fn seen(&self) -> MutexGuard<'_, HashMap<access::Hash, (Instant, Record)>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,7 +126,7 @@ fn row(record: &Record) -> session_store::Result<(Value, Timestamp)> {
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
         let (data, expires) = row(record)?;
-        while !access::add_session(&self.0, hash(&record.id), &data, expires).await.map_err(backend)? {
+        while !access::add_session(&self.store, hash(&record.id), &data, expires).await.map_err(backend)? {
             record.id = Id::default();
         }
         Ok(())
@@ -104,18 +134,30 @@ impl SessionStore for Sessions {
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
         let (data, expires) = row(record)?;
-        access::save_session(&self.0, hash(&record.id), &data, expires).await.map_err(backend)
+        let hash = hash(&record.id);
+        let saved = access::save_session(&self.store, hash, &data, expires).await.map_err(backend);
+        self.forget(&hash);
+        saved
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
-        let Some((data, expires)) = access::session(&self.0, hash(id)).await.map_err(backend)? else { return Ok(None) };
+        let hash = hash(id);
+        if let Some(record) = self.recall(&hash) {
+            return Ok(Some(record));
+        }
+        let Some((data, expires)) = access::session(&self.store, hash).await.map_err(backend)? else { return Ok(None) };
         let decode = |e: String| session_store::Error::Decode(e);
         let data = serde_json::from_value(data).map_err(|e| decode(e.to_string()))?;
         let expiry_date = OffsetDateTime::from_unix_timestamp(expires.as_second()).map_err(|e| decode(e.to_string()))?;
-        Ok(Some(Record { id: *id, data, expiry_date }))
+        let record = Record { id: *id, data, expiry_date };
+        self.remember(hash, record.clone());
+        Ok(Some(record))
     }
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
-        access::end_session(&self.0, hash(id)).await.map_err(backend)
+        let hash = hash(id);
+        let ended = access::end_session(&self.store, hash).await.map_err(backend);
+        self.forget(&hash);
+        ended
     }
 }
