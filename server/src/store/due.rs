@@ -23,7 +23,8 @@ pub struct Claim {
     pub attempts: u32,
 }
 
-/// Takes the lease of the cluster of a place that is due longest, if there is one that nobody holds.
+/// Takes the lease of the cluster of a place that is due longest, if there is one that nobody holds. Not waited for on the disk: a database that crashes may
+/// lose a lease of its last moments, and whoever holds it finds out with the next write, as with one that ran out.
 pub async fn claim(store: &Store, place: &PlaceName, worker: Uuid, lease: Duration) -> Result<Option<Claim>, StoreError> {
     let row = sqlx::query!(
         r#"update clusters set lease_owner = $1, lease_until = now() + make_interval(secs => $2)
@@ -31,6 +32,7 @@ pub async fn claim(store: &Store, place: &PlaceName, worker: Uuid, lease: Durati
                select id from clusters where place = $3 and reconcile_at <= now() and (lease_until is null or lease_until <= now())
                order by reconcile_at limit 1 for update skip locked
            )
+           and (select set_config('synchronous_commit', 'off', true)) = 'off'
            returning id, project_id, place, name, spec as "spec: Json<Spec>", generation, status as "status: Json<Status>", revision,
                deleted_at, created_at, updated_at, wakes, attempts"#,
         worker,

@@ -15,6 +15,8 @@ use std::{
 /// A data directory is added up at most this often.
 const AGE: Duration = Duration::from_secs(10);
 const GIB: u64 = 1 << 30;
+/// Of what is said to be left.
+const STEP: u64 = 64 << 20;
 
 /// Room as it was seen; what could not be seen is none, and decides nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,11 +65,13 @@ impl Room {
     pub fn note(&self, storage: u64, short: bool) -> Option<Reason> {
         const STOPPED: &str = "New transactions are read-only until there is room, so that PostgreSQL need not stop; a session may override it.";
         if let Some(disk) = self.disk.filter(|disk| disk.is_tight()) {
-            let free = disk.free >> 20;
+            // In coarse steps: words that change are written down.
+            let below = ((disk.free / STEP + 1) * STEP) >> 20;
             return Some(if short {
-                Reason::new("DiskFull", format!("The disk of this machine has {free} MiB left. {STOPPED} Free some space."))
+                Reason::new("DiskFull", format!("The disk of this machine has less than {below} MiB left. {STOPPED} Free some space."))
             } else {
-                Reason::new("DiskNearlyFull", format!("The disk of this machine has {free} MiB left. Free some space, before PostgreSQL can write no more."))
+                let message = format!("The disk of this machine has less than {below} MiB left. Free some space, before PostgreSQL can write no more.");
+                Reason::new("DiskNearlyFull", message)
             });
         }
         let used = self.used.filter(|used| is_beyond(*used, storage, 90))?;
