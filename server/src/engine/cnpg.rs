@@ -39,8 +39,9 @@ mod tests;
 mod usage;
 mod world;
 
-/// How long a cluster that is as wished for is left alone: every change of its objects is a nudge.
-const QUIET: Duration = Duration::from_secs(600);
+/// How long a cluster that is as wished for is left alone: every change of its objects is a nudge, so only what is changed by hand inside PostgreSQL waits for
+/// it. Each look opens a way to the primary, which is nearly all that idle clusters cost.
+const QUIET: Duration = Duration::from_secs(900);
 
 /// The engine at one place.
 pub struct Cnpg {

@@ -22,7 +22,7 @@ const CHANGES: usize = 60;
 /// After a change, ways to primaries stay open for two minutes.
 const CALM: Duration = Duration::from_secs(150);
 /// As long as the portal leaves an idle cluster alone: each is looked at once meanwhile.
-const IDLE: Duration = Duration::from_secs(600);
+const IDLE: Duration = Duration::from_secs(900);
 
 /// All rows; none, with a line about it, where there is no API server to be had. `idle`: numbers of clusters.
 pub fn rows(idle: &[usize]) -> Result<Vec<Row>> {
