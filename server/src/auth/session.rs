@@ -1,5 +1,6 @@
 //! Browser sessions: a cookie with a random id, kept hashed, over after seven idle days.
 
+use super::believed::Believed;
 use crate::{
     secret,
     store::{Store, StoreError, access, incident},
@@ -7,11 +8,7 @@ use crate::{
 use async_trait::async_trait;
 use domain::{Actor, Error, Timestamp};
 use serde_json::Value;
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 use time::OffsetDateTime;
 use tower_sessions::{
     Expiry, Session, SessionManagerLayer, SessionStore,
@@ -79,32 +76,13 @@ fn failed(error: SessionError) -> Error {
 pub struct Sessions {
     store: Store,
     /// Rows that were read lately, by hash.
-    seen: Arc<Mutex<HashMap<access::Hash, (Instant, Record)>>>,
+    seen: Believed<Record>,
 }
 
 impl Sessions {
     /// Over the rows of this store.
     pub fn new(store: Store) -> Self {
-        Self { store, seen: Arc::default() }
-    }
-
-    fn recall(&self, hash: &access::Hash) -> Option<Record> {
-        self.seen().get(hash).filter(|(at, _)| at.elapsed() < BELIEVED).map(|(_, record)| record.clone())
-    }
-
-    fn remember(&self, hash: access::Hash, record: Record) {
-        let mut seen = self.seen();
-        seen.retain(|_, (at, _)| at.elapsed() < BELIEVED);
-        seen.insert(hash, (Instant::now(), record));
-    }
-
-    /// What was read is not what is there any more.
-    fn forget(&self, hash: &access::Hash) {
-        self.seen().remove(hash);
-    }
-
-    fn seen(&self) -> MutexGuard<'_, HashMap<access::Hash, (Instant, Record)>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        Self { store, seen: Believed::new(BELIEVED) }
     }
 }
 
@@ -136,13 +114,13 @@ impl SessionStore for Sessions {
         let (data, expires) = row(record)?;
         let hash = hash(&record.id);
         let saved = access::save_session(&self.store, hash, &data, expires).await.map_err(backend);
-        self.forget(&hash);
+        self.seen.forget(&hash);
         saved
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
         let hash = hash(id);
-        if let Some(record) = self.recall(&hash) {
+        if let Some(record) = self.seen.recall(&hash) {
             return Ok(Some(record));
         }
         let Some((data, expires)) = access::session(&self.store, hash).await.map_err(backend)? else { return Ok(None) };
@@ -150,14 +128,14 @@ impl SessionStore for Sessions {
         let data = serde_json::from_value(data).map_err(|e| decode(e.to_string()))?;
         let expiry_date = OffsetDateTime::from_unix_timestamp(expires.as_second()).map_err(|e| decode(e.to_string()))?;
         let record = Record { id: *id, data, expiry_date };
-        self.remember(hash, record.clone());
+        self.seen.remember(hash, record.clone());
         Ok(Some(record))
     }
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
         let hash = hash(id);
         let ended = access::end_session(&self.store, hash).await.map_err(backend);
-        self.forget(&hash);
+        self.seen.forget(&hash);
         ended
     }
 }
