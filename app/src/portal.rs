@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use domain::{
-    Accepted, Actor, Cluster, ClusterId, ClusterName, Command, Error, PlaceName, RoleName,
+    Accepted, Actor, Change, Cluster, ClusterId, ClusterName, Command, Conflict, Error, PlaceName, RoleName,
     event::Event,
     place::{Access, Place},
     update::Update,
@@ -14,6 +14,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// Passwords in clear on their way from a form to a verifier, or once back to the person who asked for one. Never stored, never logged.
 pub type Passwords = BTreeMap<RoleName, SecretString>;
+
+/// How often a wish is put together anew because somebody else was faster. Only for senders that do not say what they saw.
+pub const TRIES: u32 = 5;
 
 /// The portal, as pages and REST handlers hold it.
 pub type SharedPortal = Arc<dyn Portal>;
@@ -99,4 +102,26 @@ pub trait Portal: Send + Sync {
 
     /// How clients reach a cluster, beyond its addresses.
     async fn access(&self, actor: &Actor, id: ClusterId) -> Result<Access, Error>;
+}
+
+/// Saves changes that follow from a cluster as it was `seen`: over that wish and no other, or they would take back what somebody else saved meanwhile. For a
+/// sender that did not say what it saw (`expected`), they are put together anew from what is there by then. Errors of the portal come by way of `told`.
+pub async fn change_seen<E>(
+    portal: &dyn Portal,
+    actor: &Actor,
+    mut seen: Cluster,
+    expected: Option<u64>,
+    passwords: Passwords,
+    changes: impl Fn(&Cluster) -> Result<Vec<Change>, E>,
+    told: impl Fn(Error) -> E,
+) -> Result<Submitted, E> {
+    let mut tries = 1;
+    loop {
+        let command = Command::Change { id: seen.id, expected: expected.or(Some(seen.generation)), changes: changes(&seen)? };
+        match portal.submit(actor, command, passwords.clone()).await {
+            Err(Error::Conflict(Conflict::Stale { .. })) if expected.is_none() && tries < TRIES => tries += 1,
+            submitted => return submitted.map_err(told),
+        }
+        seen = portal.cluster(actor, seen.id).await.map_err(&told)?;
+    }
 }

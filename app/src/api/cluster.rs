@@ -43,12 +43,9 @@ mod saving {
     use crate::{
         api::{ApiError, ctx, form::done},
         link::Link,
-        portal::{Passwords, Submitted},
+        portal::{Passwords, Submitted, change_seen},
     };
-    use domain::{Change, ClusterId, ClusterName, Command, Conflict, Error, Spec};
-
-    /// How often changes are put together anew because somebody else was faster. Only for forms that do not say what was seen.
-    const TRIES: u32 = 5;
+    use domain::{Change, ClusterId, ClusterName, Error, Spec};
 
     /// Sends the changes that a form asks for, given the wish as it is stored, and the browser back to `page`.
     pub(in crate::api) async fn change(
@@ -59,21 +56,11 @@ mod saving {
         changes: impl Fn(&Spec) -> Result<Vec<Change>, Error> + Send,
     ) -> Result<(ClusterName, Submitted), ApiError> {
         let (portal, actor) = ctx()?;
-        let mut tries = 1;
-        loop {
-            let cluster = portal.cluster(&actor, id).await?;
-            // The changes follow from this wish: saved over another one they would take back what somebody else saved meanwhile.
-            let seen = expected.or(Some(cluster.generation));
-            let changes = changes(&cluster.spec)?;
-            match portal.submit(&actor, Command::Change { id, expected: seen, changes }, passwords.clone()).await {
-                Err(Error::Conflict(Conflict::Stale { .. })) if expected.is_none() && tries < TRIES => tries += 1,
-                submitted => {
-                    let submitted = submitted?;
-                    done(&page(cluster.name.clone()).path());
-                    return Ok((cluster.name, submitted));
-                }
-            }
-        }
+        let cluster = portal.cluster(&actor, id).await?;
+        let name = cluster.name.clone();
+        let submitted = change_seen(&*portal, &actor, cluster, expected, passwords, |seen| changes(&seen.spec), |error| error).await?;
+        done(&page(name.clone()).path());
+        Ok((name, submitted))
     }
 
     /// Reads a typed value; what is wrong with it stands beside `field`.

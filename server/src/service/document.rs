@@ -5,16 +5,13 @@ use crate::{
     secret,
     store::{credentials, incident},
 };
-use app::portal::{Applied, Intent, Passwords, Portal, Target};
+use app::portal::{Applied, Intent, Passwords, Portal, TRIES, Target};
 use domain::{
     Accepted, Actor, Change, Cluster, Command, Conflict, Error, RoleName, Timestamp, Uuid,
     manifest::{self, Document},
     version::Major,
 };
 use secrecy::SecretString;
-
-/// How often a document is compared anew because somebody else was faster. Only for senders that did not say what they saw.
-const TRIES: u32 = 5;
 
 pub(super) async fn apply(service: &Service, actor: &Actor, target: Target, text: &str, expected: Option<u64>, intent: Intent) -> Result<Applied, Error> {
     let document = manifest::parse(text)?;

@@ -10,7 +10,7 @@ use super::{
     wish,
 };
 use crate::http::problem::Problem;
-use app::portal::{Passwords, SharedPortal};
+use app::portal::{Passwords, SharedPortal, change_seen};
 use axum::{
     body::Body,
     extract::State,
@@ -94,24 +94,18 @@ fn free_name(title: &str, taken: &BTreeSet<ClusterName>) -> ClusterName {
 
 pub async fn update(State(portal): State<SharedPortal>, Caller(actor): Caller, InstancePath(id): InstancePath, request: Request<Body>) -> Answer {
     need(&actor, Action::Operate)?;
-    let mut cluster = standing(&portal, &actor, id).await?;
+    let cluster = standing(&portal, &actor, id).await?;
     let expected = if_match(request.headers())?;
     let mut sent = body::for_change(INSTANCE, request).await?;
     sent.identity(Some(id.0), actor.project)?;
-    let mut tries = 1;
-    loop {
+    let changes = |seen: &Cluster| {
         let mut sent = sent.clone();
-        let changes = wish::changes(&mut sent, &cluster);
-        sent.finish()?;
-        // What is not sent stays as it was seen here: saved over another wish it would take back what somebody else saved meanwhile.
-        let command = Command::Change { id, expected: expected.or(Some(cluster.generation)), changes };
-        match portal.submit(&actor, command, Passwords::new()).await {
-            Ok(_) => return answer(&portal, &portal.cluster(&actor, id).await?, StatusCode::OK),
-            Err(Error::Conflict(Conflict::Stale { .. })) if expected.is_none() && tries < TRIES => tries += 1,
-            Err(error) => return Err(Problem::from(error).with_names(wish::rename)),
-        }
-        cluster = standing(&portal, &actor, id).await?;
-    }
+        let changes = wish::changes(&mut sent, seen);
+        sent.finish().map(|()| changes)
+    };
+    let told = |error| Problem::from(error).with_names(wish::rename);
+    change_seen(&*portal, &actor, cluster, expected, Passwords::new(), changes, told).await?;
+    answer(&portal, &portal.cluster(&actor, id).await?, StatusCode::OK)
 }
 
 pub async fn delete(State(portal): State<SharedPortal>, Caller(actor): Caller, InstancePath(id): InstancePath) -> Answer {
