@@ -170,7 +170,8 @@ impl Portal for FakePortal {
 }
 
 impl FakePortal {
-    fn offer(&self) -> Offer {
+    /// What can be had at its places.
+    pub fn offer(&self) -> Offer {
         let release = |major: Major| Release {
             major,
             full: format!("{}.1", major.number()),

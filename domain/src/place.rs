@@ -19,7 +19,7 @@ pub struct Place {
 /// What an engine knows about the place that it works in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// Which engine, for people: `local`, `CloudNativePG`, `Cozystack`; empty: not known yet. Clusters keep it, so that it never changes.
+    /// Which engine, for people: `local`, `CloudNativePG`, `Cozystack`; empty: not known yet.
     pub engine: String,
     /// It answers; else why not, as a sentence with what to do.
     pub reachable: Result<(), String>,

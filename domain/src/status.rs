@@ -185,7 +185,7 @@ pub struct Status {
     pub foreign_databases: Vec<String>,
     /// Since when the phase is what it is; none: never looked.
     pub since: Option<Timestamp>,
-    /// The engine that it was made on, as in [`Report::engine`](crate::place::Report::engine); empty: none yet, or before this was kept.
+    /// The engine that it was made on, as in [`Report::engine`](crate::place::Report::engine), whose names therefore never change; empty: none yet, or before this was kept.
     #[serde(default)]
     pub engine: String,
 }

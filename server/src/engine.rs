@@ -73,6 +73,9 @@ pub trait Engine: Send + Sync {
         Vec::new()
     }
 
+    /// Which engine, for people: `local`, `CloudNativePG`, `Cozystack`; empty: not known yet. Clusters keep it, so that it never changes.
+    fn name(&self) -> &'static str;
+
     /// What is known about the place itself. Never waits.
     fn report(&self) -> Report;
 

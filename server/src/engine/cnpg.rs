@@ -128,8 +128,12 @@ impl Engine for Cnpg {
         refuse::amounts(wish).into_iter().collect()
     }
 
+    fn name(&self) -> &'static str {
+        "CloudNativePG"
+    }
+
     fn report(&self) -> Report {
-        offer::report(&self.place)
+        offer::report(&self.place, self.name())
     }
 
     fn sql(&self) -> Sql {

@@ -131,9 +131,13 @@ impl Engine for Cozystack {
         check::early(wish, &self.known().platform.chart)
     }
 
+    fn name(&self) -> &'static str {
+        "Cozystack"
+    }
+
     fn report(&self) -> Report {
         let known = self.known();
-        let mut report = self.place.report("Cozystack");
+        let mut report = self.place.report(self.name());
         report.facts.extend(known.facts);
         report.findings.extend(known.findings);
         report

@@ -202,8 +202,12 @@ impl Engine for Kube {
         self.driver().map_or_else(Vec::new, |engine| engine.refusals(wish))
     }
 
+    fn name(&self) -> &'static str {
+        self.driver().map_or("", |engine| engine.name())
+    }
+
     fn report(&self) -> Report {
-        self.driver().map_or_else(|| self.place.report(""), |engine| engine.report())
+        self.driver().map_or_else(|| self.place.report(self.name()), |engine| engine.report())
     }
 
     fn sql(&self) -> Sql {

@@ -51,8 +51,8 @@ mod world;
 
 use ground::Ground;
 
-/// How long a program that was installed meanwhile stays unseen.
-const LOOK_AROUND: Duration = Duration::from_secs(15);
+/// How long a program that was installed meanwhile stays unseen, and a log may grow.
+const HOUSEKEEPING: Duration = Duration::from_secs(15);
 
 /// Where and as whom the engine works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl Local {
             Ground { layout, installs, limits, authority, ports: ports::Turn::default(), sums: room::Sums::default(), users: users.into_iter().collect() };
         let ground = Arc::new(ground);
         let watch = watch::Watch::default();
-        tokio::spawn(look_around(Arc::downgrade(&ground), watch.nudges(), config.installs, traces));
+        tokio::spawn(keep_house(Arc::downgrade(&ground), watch.nudges(), config.installs, traces));
         Ok(Arc::new(Self { ground, watch, busy: Mutex::default(), samples: Arc::default(), id, _lock: lock }))
     }
 
@@ -189,23 +189,27 @@ fn identity(layout: &layout::Layout) -> Result<uuid::Uuid> {
     }
 }
 
-/// Finds what is installed, upgraded or taken away while the portal runs, as long as there is an engine.
-async fn look_around(ground: Weak<ground::Ground>, nudges: broadcast::Sender<ClusterId>, folders: Vec<PathBuf>, mut known: installs::Traces) {
+/// Finds what is installed, upgraded or taken away while the portal runs, and keeps logs short, as long as there is an engine.
+async fn keep_house(ground: Weak<ground::Ground>, nudges: broadcast::Sender<ClusterId>, folders: Vec<PathBuf>, mut known: installs::Traces) {
     loop {
-        tokio::time::sleep(LOOK_AROUND).await;
-        let now = installs::Installs::traces(&folders);
-        if now != known {
-            let found = installs::Installs::discover(&folders).await;
-            let Some(ground) = ground.upgrade() else { return };
-            tracing::info!(versions = ?found.by_major.keys(), haproxy = found.haproxy.is_some(), "what is installed has changed");
-            *ground.installs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
-            known = now;
-            // Some of them may have waited for just that.
-            for id in ground.layout.clusters().unwrap_or_default() {
-                let _nobody_listens = nudges.send(id);
-            }
-        } else if ground.strong_count() == 0 {
-            return;
+        tokio::time::sleep(HOUSEKEEPING).await;
+        let Some(ground) = ground.upgrade() else { return };
+        let (shared, looked) = (ground.clone(), folders.clone());
+        let house = tokio::task::spawn_blocking(move || {
+            execute::trim_logs(&shared);
+            installs::Installs::traces(&looked)
+        });
+        let Ok(now) = house.await else { continue };
+        if now == known {
+            continue;
+        }
+        let found = installs::Installs::discover(&folders).await;
+        tracing::info!(versions = ?found.by_major.keys(), haproxy = found.haproxy.is_some(), "what is installed has changed");
+        *ground.installs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
+        known = now;
+        // Some of them may have waited for just that.
+        for id in ground.layout.clusters().unwrap_or_default() {
+            let _nobody_listens = nudges.send(id);
         }
     }
 }
@@ -229,7 +233,6 @@ impl Engine for Local {
 
     async fn converge(&self, cluster: &Cluster, _verifiers: &Verifiers) -> Result<Progress, EngineError> {
         let Some(_turn) = self.turn(cluster.id) else { return Ok(Progress::Working(Reason::new("Busy", "Another pass is under way."))) };
-        execute::trim_logs(&self.ground, cluster);
         let world = observe::look(&self.ground, cluster).await?;
         let plan = plan::plan(cluster, &world);
         if plan.steps.is_empty() {
@@ -270,6 +273,10 @@ impl Engine for Local {
         BroadcastStream::new(self.watch.listen()).filter_map(|nudge| future::ready(nudge.ok())).boxed()
     }
 
+    fn name(&self) -> &'static str {
+        "local"
+    }
+
     fn report(&self) -> Report {
         let installs = self.ground.installs();
         let versions: Vec<_> = installs.releases().into_iter().map(|release| release.full).collect();
@@ -283,7 +290,7 @@ impl Engine for Local {
             findings.push(finding(&why, "Run the portal as root on a machine with control groups."));
         }
         Report {
-            engine: "local".into(),
+            engine: self.name().into(),
             reachable: Ok(()),
             checked_at: None,
             facts: vec![("PostgreSQL".into(), versions.join(", ")), ("Instances run as".into(), "processes of this machine".into())],

@@ -87,7 +87,7 @@ impl Pass<'_> {
             if !self.read_again().await? {
                 break;
             }
-            if let Some(reason) = elsewhere(&self.claim.cluster, &self.context.engine.report().engine) {
+            if let Some(reason) = elsewhere(&self.claim.cluster, self.context.engine.name()) {
                 return self.refuse(reason).await;
             }
             let step = match self.step().await? {
@@ -218,7 +218,7 @@ impl Pass<'_> {
         let cluster = &self.claim.cluster;
         let mut status = Status::derive(cluster, seen, progress, Timestamp::now());
         if status.engine.is_empty() && is_made(seen, progress) {
-            status.engine = self.context.engine.report().engine;
+            status.engine = self.context.engine.name().to_owned();
         }
         let news = events::between(cluster, self.primaries.last(cluster.id).as_deref(), &status);
         if let Some(primary) = status.primary() {

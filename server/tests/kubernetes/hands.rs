@@ -2,10 +2,10 @@
 
 use super::{
     operator::Mood,
-    place::{Place, cluster, nudged},
+    place::{Place, add_user, cluster, nudged},
     support::{crds, eventually, furnish, own, shared},
 };
-use domain::{Change, Cluster, Phase, Timestamp, Uuid, name::Description, observed::Progress};
+use domain::{Change, Cluster, Phase, Timestamp, observed::Progress};
 use kube::{
     Api,
     api::{DeleteParams, DynamicObject},
@@ -56,7 +56,7 @@ async fn what_stands_for_a_user_is_made_again_since_the_user_is_still_there() {
     let mut place = Place::open(server).await;
     let _operator = place.operator(Mood::default());
     let mut orders = cluster("orders");
-    let user = Change::AddUser { id: Uuid::now_v7(), name: "alice".parse().unwrap(), replication: false, description: Description::default() };
+    let user = add_user("alice");
     place.wish(&mut orders, [user]);
     place.reach(&mut orders).await;
     let before = place.versions().await;
@@ -124,7 +124,7 @@ async fn a_cluster_without_its_label_is_neither_deleted_nor_forgotten() {
     let mut place = Place::open(server).await;
     let _operator = place.operator(Mood::default());
     let mut orders = cluster("orders");
-    let user = Change::AddUser { id: Uuid::now_v7(), name: "alice".parse().unwrap(), replication: false, description: Description::default() };
+    let user = add_user("alice");
     place.wish(&mut orders, [user]);
     place.reach(&mut orders).await;
     let before = place.versions().await;

@@ -2,14 +2,12 @@
 
 use super::{
     operator::{HEALTHY, MANAGER, Mood},
-    place::{Place, cluster, nudged},
+    place::{Place, add_database, add_user, cluster, nudged},
     support::shared,
 };
 use domain::{
-    Change, Phase, Uuid,
+    Change, Phase,
     command::Confirm,
-    database::Grants,
-    name::Description,
     observed::Progress,
     parameter::Parameters,
     spec::Power,
@@ -26,15 +24,8 @@ async fn a_slow_operator_is_waited_for_and_nothing_is_written_meanwhile() {
     let _operator = place.operator(Mood { pause: Duration::from_millis(150), ..Mood::default() });
     let mut orders = cluster("orders");
     let (alice, shop) = ("alice".parse().unwrap(), "shop".parse().unwrap());
-    let user = Change::AddUser { id: Uuid::now_v7(), name: "alice".parse().unwrap(), replication: false, description: Description::default() };
-    let database = Change::AddDatabase {
-        id: Uuid::now_v7(),
-        name: "shop".parse().unwrap(),
-        owner: Some("alice".parse().unwrap()),
-        roles: Grants::default(),
-        extensions: ["hstore".parse().unwrap()].into(),
-        description: Description::default(),
-    };
+    let user = add_user("alice");
+    let database = add_database("shop", "alice", &["hstore"]);
     place.wish(&mut orders, [Change::Scale { instances: 3 }, user, database]);
     place.until(&mut orders, "the operator has begun", |cluster, _| !cluster.status.instances.is_empty()).await;
     assert_eq!(orders.status.phase, Phase::Creating);

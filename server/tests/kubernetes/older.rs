@@ -2,15 +2,10 @@
 
 use super::{
     operator::Mood,
-    place::{Place, cluster},
+    place::{Place, add_database, add_user, cluster},
     support::{crds, eventually, own},
 };
-use domain::{
-    Change, Uuid,
-    database::Grants,
-    name::Description,
-    observed::{Progress, Seen},
-};
+use domain::observed::{Progress, Seen};
 use kube::{Api, api::DeleteParams};
 use serde_json::json;
 use server::engine::Sql;
@@ -32,15 +27,8 @@ async fn without_roles_as_objects_sql_is_asked_to_make_all_that_is_inside() {
     super::support::apply(&client, &place.namespace, &authority).await.unwrap();
     let _operator = place.operator(Mood { password: Some("secret"), ..Mood::default() });
     let mut orders = cluster("orders");
-    let user = Change::AddUser { id: Uuid::now_v7(), name: "alice".parse().unwrap(), replication: false, description: Description::default() };
-    let database = Change::AddDatabase {
-        id: Uuid::now_v7(),
-        name: "shop".parse().unwrap(),
-        owner: Some("alice".parse().unwrap()),
-        roles: Grants::default(),
-        extensions: Default::default(),
-        description: Description::default(),
-    };
+    let user = add_user("alice");
+    let database = add_database("shop", "alice", &[]);
     place.wish(&mut orders, [user, database]);
     place.until(&mut orders, "the engine has done its part", |cluster, progress| *progress == Progress::Settled && cluster.status.primary().is_some()).await;
     assert_eq!(place.engine.sql(), Sql::Everything);

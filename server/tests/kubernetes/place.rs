@@ -6,6 +6,8 @@ use super::{
 };
 use domain::{
     Change, Cluster, ClusterId, ClusterName, Phase, ProjectId, Spec, Status, Timestamp, Uuid,
+    database::Grants,
+    name::Description,
     observed::{Observed, Progress, Seen},
     status::Reason,
     version::Major,
@@ -242,4 +244,21 @@ pub fn cluster(name: &str) -> Cluster {
     let name: ClusterName = name.parse().unwrap();
     let spec = Spec::new(&name, Major::V17);
     Cluster::create(ClusterId(Uuid::now_v7()), ProjectId::DEFAULT, "test".parse().unwrap(), name, spec, Timestamp::now()).unwrap()
+}
+
+/// A user to add.
+pub fn add_user(name: &str) -> Change {
+    Change::AddUser { id: Uuid::now_v7(), name: name.parse().unwrap(), replication: false, description: Description::default() }
+}
+
+/// A database to add, with nobody's rights but its owner's.
+pub fn add_database(name: &str, owner: &str, extensions: &[&str]) -> Change {
+    Change::AddDatabase {
+        id: Uuid::now_v7(),
+        name: name.parse().unwrap(),
+        owner: Some(owner.parse().unwrap()),
+        roles: Grants::default(),
+        extensions: extensions.iter().map(|extension| extension.parse().unwrap()).collect(),
+        description: Description::default(),
+    }
 }

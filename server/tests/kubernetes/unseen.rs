@@ -4,14 +4,13 @@ use super::{
     database,
     denied::{allow, role},
     operator::{IMAGE, Mood, kind},
-    place::{Place, cluster},
+    place::{Place, add_user, cluster},
     rights::account,
     support::{Server, apply, eventually, namespace, shared, token},
 };
 use app::portal::Portal;
 use domain::{
-    Actor, Change, ClusterId, Command, Phase, PlaceName, ProjectId, Role, Spec, Uuid,
-    name::Description,
+    Actor, ClusterId, Command, Phase, PlaceName, ProjectId, Role, Spec, Uuid,
     status::{EndpointKind, Item, kinds},
     version::Major,
 };
@@ -100,7 +99,7 @@ async fn where_nobody_gets_into_postgresql_the_objects_have_to_do_and_that_is_to
     let spec = Box::new(Spec::new(&orders, Major::V17));
     service.submit(&ada, Command::Create { id, project: ProjectId::DEFAULT, place: None, name: orders, spec }, Default::default()).await.unwrap();
     let alice: domain::RoleName = "alice".parse().unwrap();
-    let user = Change::AddUser { id: Uuid::now_v7(), name: alice.clone(), replication: false, description: Description::default() };
+    let user = add_user("alice");
     let passwords = [(alice.clone(), SecretString::from("correct horse battery staple"))].into();
     service.submit(&ada, Command::Change { id, expected: None, changes: vec![user] }, passwords).await.unwrap();
 

@@ -8,7 +8,12 @@ use domain::{
 };
 use server::engine::Engine;
 use sqlx::{Connection, PgConnection};
-use std::time::Instant;
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 #[tokio::test]
 async fn a_standalone_cluster_comes_up_answers_and_goes_without_a_trace() {
@@ -103,5 +108,24 @@ async fn three_instances_pause_and_resume_with_a_quorum() {
     assert!(crate::support::processes_under(&place.root).is_empty(), "nothing runs while it is paused");
     place.settle(&cluster).await;
     place.ready(&cluster).await;
+    place.remove(&cluster).await;
+}
+
+#[tokio::test]
+async fn a_log_that_grows_is_cut_while_postgresql_writes_on() {
+    let Some(place) = Place::open("verbose").await else { return };
+    let cluster = place.cluster(1);
+    place.settle(&cluster).await;
+    let log = place.folder(&cluster).join("1/log/postgresql.log");
+    let length = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
+    assert!(Command::new("fallocate").args(["-l", "65M"]).arg(&log).status().unwrap().success());
+    let started = Instant::now();
+    while length(&log) > 64 << 20 {
+        assert!(started.elapsed() < Duration::from_secs(60), "it is cut by itself");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(length(&log.with_extension("log.1")), 16 << 20, "what was written last is kept");
+    place.run(&cluster, 1, "do $$ begin raise log 'after the cut'; end $$").await;
+    assert!(fs::read_to_string(&log).unwrap().contains("after the cut"));
     place.remove(&cluster).await;
 }

@@ -8,7 +8,6 @@ use domain::{
     place::Report,
     spec::Power,
     status::{InstanceRole, InstanceState, InstanceStatus, Reason},
-    topology::Topology,
     version::Major,
     vitals::{Sync, Usage},
 };
@@ -208,25 +207,15 @@ impl Engine for Model {
     }
 
     fn offer(&self) -> Offer {
-        Offer {
-            releases: vec![Release { major: Major::V17, full: "17.1".into(), image: String::new(), extensions: Vec::new() }],
-            topologies: vec![Topology::Standalone, Topology::Replicated],
-            max_instances: 16,
-            switchover: true,
-            pause: true,
-            restart: true,
-            rights_at_once: true,
-            durable: Ok(()),
-            external: Ok(()),
-            limits: Ok(()),
-            storage: Ok(()),
-            storage_classes: Vec::new(),
-            ca: None,
-            remarks: Vec::new(),
-        }
+        let release = Release { major: Major::V17, full: "17.1".into(), image: String::new(), extensions: Vec::new() };
+        Offer { releases: vec![release], external: Ok(()), ..crate::support::offer() }
+    }
+
+    fn name(&self) -> &'static str {
+        *self.name.lock().unwrap()
     }
 
     fn report(&self) -> Report {
-        Report { engine: (*self.name.lock().unwrap()).into(), reachable: Ok(()), checked_at: None, facts: Vec::new(), findings: Vec::new() }
+        Report { engine: self.name().into(), reachable: Ok(()), checked_at: None, facts: Vec::new(), findings: Vec::new() }
     }
 }

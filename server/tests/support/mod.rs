@@ -2,11 +2,11 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used)]
 
+use app::fake::FakePortal;
 use domain::{
     PlaceName,
     offer::{Offer, Release},
     place::Report,
-    topology::Topology,
     version::Major,
 };
 use server::{
@@ -158,24 +158,9 @@ pub async fn store() -> Store {
 }
 
 /// What the place of the tests can do.
-fn offer() -> Offer {
+pub fn offer() -> Offer {
     let release = |major| Release { major, full: "17.1".into(), image: String::new(), extensions: vec!["hstore".into()] };
-    Offer {
-        releases: vec![release(Major::V17), release(Major::V16)],
-        topologies: vec![Topology::Standalone, Topology::Replicated],
-        max_instances: 16,
-        switchover: true,
-        pause: true,
-        restart: true,
-        rights_at_once: true,
-        durable: Ok(()),
-        external: Err("Loopback only.".into()),
-        limits: Ok(()),
-        storage: Ok(()),
-        storage_classes: Vec::new(),
-        ca: None,
-        remarks: Vec::new(),
-    }
+    Offer { releases: vec![release(Major::V17), release(Major::V16)], external: Err("Loopback only.".into()), storage: Ok(()), ..FakePortal::default().offer() }
 }
 
 /// The place of an engine that is in another process, known by what that one wrote down.

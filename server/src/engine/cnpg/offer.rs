@@ -96,9 +96,9 @@ fn full(major: Major, image: &str) -> String {
     if version.split('.').next() == Some(&major.number().to_string()) { version.to_owned() } else { major.number().to_string() }
 }
 
-/// What is said about the place.
-pub fn report(place: &Place) -> Report {
-    let mut report = place.report("CloudNativePG");
+/// What is said about the place; `engine`: its name for people.
+pub fn report(place: &Place, engine: &str) -> Report {
+    let mut report = place.report(engine);
     let Some(facts) = place.facts() else { return report };
     let since = if has_roles(place) { "1.30 or newer" } else { "older than 1.30" };
     report.facts.push(("CloudNativePG".into(), since.into()));

@@ -103,10 +103,9 @@ fn still(ground: &Ground, cluster: &Cluster) -> Result<Still> {
     let sites: Vec<Site> = ordinals.iter().map(|ordinal| place.site(*ordinal)).collect();
     let kin = if place.folder.exists() { process::under(&place.folder, &ALL_PROGRAMS)? } else { Vec::new() };
     let kin: Vec<(Identity, PathBuf)> = kin.into_iter().filter_map(|process| process.cwd().map(|cwd| (process, cwd))).collect();
-    let instances = ordinals.into_iter().map(|ordinal| {
-        let site = place.site(ordinal);
+    let instances = ordinals.into_iter().zip(&sites).map(|(ordinal, site)| {
         let own = kin.iter().filter(|(_, cwd)| cwd.starts_with(&site.folder)).map(|(process, _)| process);
-        let seen = match instance(ground, cluster, &mark, &site, ordinal, &own.collect::<Vec<_>>()) {
+        let seen = match instance(ground, cluster, &mark, site, ordinal, &own.collect::<Vec<_>>()) {
             Ok(instance) => Seen::Known(instance),
             Err(error) => Seen::Unknown(format!("{error:#}")),
         };

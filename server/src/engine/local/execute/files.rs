@@ -10,7 +10,7 @@ use crate::engine::local::{
     world::{Held, Managed},
 };
 use anyhow::{Context, Result};
-use domain::{Cluster, parameter::Parameters};
+use domain::parameter::Parameters;
 use nix::sys::signal::Signal;
 use std::{
     fs,
@@ -150,12 +150,13 @@ impl Work<'_> {
     }
 }
 
-/// PostgreSQL's log must not fill the disk while it runs. What it wrote last is kept beside.
-pub fn trim_logs(ground: &Ground, cluster: &Cluster) {
+/// PostgreSQL's logs must not fill the disk while it runs. What it wrote last is kept beside. Blocking.
+pub fn trim_logs(ground: &Ground) {
     const LARGE: u64 = 64 << 20;
     const KEPT: u64 = 16 << 20;
-    let place = ground.layout.place(cluster.id);
-    for site in place.ordinals().unwrap_or_default().into_iter().map(|ordinal| place.site(ordinal)) {
+    let places = ground.layout.clusters().unwrap_or_default().into_iter().map(|id| ground.layout.place(id));
+    let sites = places.flat_map(|place| place.ordinals().unwrap_or_default().into_iter().map(move |ordinal| place.site(ordinal)));
+    for site in sites {
         if !fs::metadata(&site.log).is_ok_and(|found| found.len() > LARGE) {
             continue;
         }
