@@ -27,9 +27,9 @@ use leptos::{
     nonce::use_nonce,
     server_fn::axum::server_fn_paths,
 };
-use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list_with_exclusions_and_ssg_and_context};
+use leptos_axum::{AxumRouteListing, LeptosRoutes, ResponseOptions, generate_route_list_with_exclusions_and_ssg_and_context};
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -37,10 +37,7 @@ use std::sync::{
 pub(super) fn router(shell: &Shell) -> Router {
     let options = LeptosOptions::builder().output_name("howdah").build();
     let given = Given { portal: shell.portal.clone(), reachable: shell.reachable.clone() };
-    // Server functions are mounted below, since a form without script wants a page for an answer.
-    let functions = server_fn_paths().map(|(path, _)| path.to_owned()).collect();
-    let listing = given.clone();
-    let (paths, _) = generate_route_list_with_exclusions_and_ssg_and_context(app::shell, Some(functions), move || listing.provide(None));
+    let paths = paths(&given);
     let (here, call, back, miss) = (given.clone(), given.clone(), given.clone(), given);
     // A plain form that was refused is answered with its page again.
     let refused = move |request, next| {
@@ -53,6 +50,19 @@ pub(super) fn router(shell: &Shell) -> Router {
         .fallback(move |request: Request| not_found(miss.clone(), request))
         .with_state(options)
         .layer(middleware::from_fn(guard::signed_in))
+}
+
+/// Where pages are. Found out once in a process: as long as that takes, what any page of the process fetches never arrives, since a flag of the whole process
+/// holds it back.
+fn paths(given: &Given) -> Vec<AxumRouteListing> {
+    static PATHS: OnceLock<Vec<AxumRouteListing>> = OnceLock::new();
+    let listing = || {
+        // Server functions are mounted apart, since a form without script wants a page for an answer.
+        let functions = server_fn_paths().map(|(path, _)| path.to_owned()).collect();
+        let given = given.clone();
+        generate_route_list_with_exclusions_and_ssg_and_context(app::shell, Some(functions), move || given.provide(None)).0
+    };
+    PATHS.get_or_init(listing).clone()
 }
 
 /// What the portal gives to pages and server functions.
