@@ -14,7 +14,6 @@ mod model;
 mod serve;
 pub mod step;
 
-pub use serve::is_short;
 pub use step::Step;
 
 /// Starts that fail in a row before something else is tried.

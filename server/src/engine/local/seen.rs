@@ -92,7 +92,7 @@ fn notes(cluster: &Cluster, world: &World, limits: Result<(), String>) -> Vec<Re
     let taken = plan::each(world).filter_map(|(_, i)| i.mark.failure.as_ref()).find(|failure| failure.code == "PortTaken");
     notes.extend(taken.map(|failure| Reason::new("PortTaken", failure.message.clone())));
     if let Some((_, primary)) = plan::each(world).find(|(ordinal, _)| world.mark.primary == Some(*ordinal)) {
-        notes.extend(world.room.note(cluster.spec.storage.get(), plan::is_short(cluster, world, primary)));
+        notes.extend(world.room.note(cluster.spec.storage.get(), primary.is_short()));
     }
     notes.dedup_by(|a, b| a.code == b.code);
     notes

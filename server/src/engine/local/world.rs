@@ -187,6 +187,11 @@ impl Instance {
         self.process == Process::Running && self.data == Data::There { standby: false }
     }
 
+    /// Its files tell it to refuse writes by default.
+    pub fn is_short(&self) -> bool {
+        self.conf.managed.as_ref().is_some_and(|managed| managed.short)
+    }
+
     /// What it says, if it answered.
     pub fn facts(&self) -> Option<&Facts> {
         match &self.answer {

@@ -249,4 +249,12 @@ proptest! {
             prop_assert!(!destroys, "{step:?} while instance {hidden} is not seen");
         }
     }
+
+    /// Room is told as the files have it: a look may see it gone that no pass has answered yet.
+    #[test]
+    fn writes_are_called_refused_only_where_they_are(model in any::model()) {
+        let told = |name: &str| crate::engine::local::seen::observed(&model.cluster, &model.world, Ok(())).notes.iter().any(|note| note.code == name);
+        let refused = model.world.mark.primary.and_then(|primary| model.get(primary)).is_some_and(Instance::is_short);
+        prop_assert!(refused || !(told("StorageFull") || told("DiskFull")));
+    }
 }

@@ -80,7 +80,7 @@ fn first_things_first(cluster: &Cluster, steps: Vec<Step>) -> Vec<Step> {
 pub(super) fn managed_primary(cluster: &Cluster, world: &World, primary: u8, instance: &Instance, facts: Option<&Facts>) -> Managed {
     let held = Held::of(&world.mark.accepted.clone().unwrap_or_default());
     let before = instance.conf.managed.as_ref().and_then(|managed| managed.sync.clone());
-    let short = is_short(cluster, world, instance);
+    let short = world.room.is_short(cluster.spec.storage.get(), instance.is_short());
     let Some(facts) = facts else { return Managed { follows: None, sync: before, held, short } };
     let replicas = wanted(cluster, world, primary).into_iter().filter(|ordinal| *ordinal != primary);
     // A replica that was never whole cannot confirm anything: while it is made for the first time nobody waits for it.
@@ -104,12 +104,6 @@ pub(super) fn managed_replica(world: &World, primary: u8, instance: &Instance, f
         None => instance.conf.managed.as_ref().map_or(asked, |managed| managed.held),
     };
     Managed { follows: Some(primary), sync: None, held: asked.max(floor), short: false }
-}
-
-/// Whether an instance shall refuse writes by default.
-pub fn is_short(cluster: &Cluster, world: &World, instance: &Instance) -> bool {
-    let before = instance.conf.managed.as_ref().is_some_and(|managed| managed.short);
-    world.room.is_short(cluster.spec.storage.get(), before)
 }
 
 fn configure(ordinal: u8, instance: &Instance, managed: Managed, todo: &mut Todo) {

@@ -90,7 +90,7 @@ prop_compose! {
     pub fn model()(
         cluster in cluster(), instances in prop::collection::btree_map(1u8..5, instance(), 0..5),
         primary in option::weighted(0.9, 1u8..5), proxied: bool, switched in 0u32..3, attempts in 0u8..4,
-        accepted in option::of(settings()), proven in option::of(settings()), rewind: bool, used in option::of(0u64..2 << 30), unknown in prop::collection::btree_set(1u8..5, 0..2),
+        accepted in option::of(settings()), proven in option::of(settings()), rewind: bool, used in option::of(0u64..12 << 30), unknown in prop::collection::btree_set(1u8..5, 0..2),
     ) -> Model {
         let mark = ClusterMark {
             primary,
