@@ -129,6 +129,7 @@ async fn a_cluster_without_its_label_is_neither_deleted_nor_forgotten() {
     place.reach(&mut orders).await;
     let before = place.versions().await;
     place.edit("orders", json!({ "metadata": { "labels": { "howdah.dev/cluster": null } } })).await;
+    place.blocked(&mut orders, "LabelLost").await;
     orders.deleted_at = Some(Timestamp::now());
     let told = async || match place.engine.remove(&orders).await {
         Ok(Progress::Blocked(reason)) if reason.code == "LabelLost" => Some(reason.message),
