@@ -12,7 +12,8 @@ mod suite;
 mod up;
 mod wasm;
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Builds and runs Howdah.
@@ -53,8 +54,8 @@ enum Task {
     Bench(bench::Wanted),
 }
 
-fn main() -> Result<()> {
-    match Cli::parse().task {
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
         Task::Build { release: true } => up::build_release(),
         Task::Build { release: false } => up::build_dev(),
         Task::Site { release: true } => site::build(wasm::Variant::Small),
@@ -63,5 +64,13 @@ fn main() -> Result<()> {
         Task::Check => suite::run_all(&check::steps()),
         Task::Test { only } => suite::run_all(&suite::all(only.as_deref())),
         Task::Bench(wanted) => bench::run(&wanted),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without a backtrace of this program: it would push what matters, the lines before, off the screen.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
