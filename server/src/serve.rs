@@ -106,8 +106,8 @@ pub async fn serve(config: Serve) -> Result<()> {
 /// The places that the portal was told of.
 fn sites(config: &Serve, chosen: places::Chosen, stop: &CancellationToken) -> Vec<Site> {
     let here = chosen.local.then(|| Site::waiting(PlaceName::local(), String::new(), owner::Owner::notice(&config.state)));
-    let there = chosen.kubernetes.into_iter().map(|places::Kubernetes { name, region, kubeconfig, context, namespace, engine, catalog }| {
-        let target = Target { name: name.clone(), kubeconfig, context, namespace, engine, catalog, stop: stop.clone() };
+    let there = chosen.kubernetes.into_iter().map(|places::Kubernetes { name, region, kubeconfig, context, namespace, engine, catalog, pod_monitor }| {
+        let target = Target { name: name.clone(), kubeconfig, context, namespace, engine, catalog, pod_monitor, stop: stop.clone() };
         Site::open(name, region, kube::open(target))
     });
     here.into_iter().chain(there).collect()

@@ -13,6 +13,8 @@ mod hands;
 mod life;
 #[path = "kubernetes/many.rs"]
 mod many;
+#[path = "kubernetes/monitors.rs"]
+mod monitors;
 #[path = "kubernetes/moods.rs"]
 mod moods;
 #[path = "kubernetes/older.rs"]

@@ -47,6 +47,9 @@ pub struct Kubernetes {
     pub engine: Choice,
     /// Name of the `ClusterImageCatalog` that offers versions, or `ImageCatalog/` and the name of one of the namespace; none: the first one there is.
     pub catalog: Option<String>,
+    /// Each cluster gets a PodMonitor, by which Prometheus finds its metrics.
+    #[serde(default)]
+    pub pod_monitor: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -126,7 +129,16 @@ fn read(path: &Path) -> Result<File> {
 }
 
 fn place(name: PlaceName, path: PathBuf) -> Kubernetes {
-    Kubernetes { name, region: String::new(), kubeconfig: Some(path), context: None, namespace: namespace(), engine: Choice::Auto, catalog: None }
+    Kubernetes {
+        name,
+        region: String::new(),
+        kubeconfig: Some(path),
+        context: None,
+        namespace: namespace(),
+        engine: Choice::Auto,
+        catalog: None,
+        pod_monitor: false,
+    }
 }
 
 /// A place for each context of a kubeconfig; one for the file where it cannot be read, so that people see that it is meant to be there.
@@ -168,9 +180,10 @@ mod tests {
 
     #[test]
     fn a_file_says_more_than_a_kubeconfig() {
-        let file: File = toml::from_str("[[place]]\nname = \"frankfurt\"\nregion = \"eu\"\nkubeconfig = \"/k\"\nengine = \"cnpg\"\n").expect("it is TOML");
+        let file: File = toml::from_str("[[place]]\nname = \"frankfurt\"\nregion = \"eu\"\nkubeconfig = \"/k\"\nengine = \"cnpg\"\npod_monitor = true\n")
+            .expect("it is TOML");
         assert_eq!(file.place.len(), 1);
-        assert_eq!((file.place[0].engine, file.place[0].namespace.as_str()), (Choice::Cnpg, NAMESPACE));
+        assert_eq!((file.place[0].engine, file.place[0].namespace.as_str(), file.place[0].pod_monitor), (Choice::Cnpg, NAMESPACE, true));
         assert!(toml::from_str::<File>("[[place]]\nname = \"x\"\nkubeconf = \"/k\"\n").is_err());
     }
 }

@@ -28,6 +28,7 @@ mod enter;
 mod inside;
 mod landed;
 mod memory;
+mod monitor;
 mod need;
 mod observe;
 mod offer;
@@ -86,7 +87,8 @@ impl Engine for Cnpg {
     async fn observe(&self, cluster: &Cluster) -> Result<Observed, EngineError> {
         let namespace = self.place.namespace(cluster);
         let (world, outside) = tokio::join!(self.eyes.look(cluster), self.outside(cluster, &namespace));
-        let besides = Besides { outside, roles: has_roles(&self.place), secrets: self.memory.secrets_of(cluster) };
+        let besides =
+            Besides { outside, roles: has_roles(&self.place), secrets: self.memory.secrets_of(cluster), unmonitored: self.memory.unmonitored(cluster.id) };
         Ok(observe::observed(cluster, &namespace, &world?, &besides, Timestamp::now()))
     }
 
@@ -149,6 +151,6 @@ impl Engine for Cnpg {
     }
 
     fn objects(&self, cluster: &Cluster) -> String {
-        apply::preview(&self.place, cluster)
+        apply::preview(&self.place, cluster, self.eyes.uid(&self.place.namespace(cluster), cluster.name.as_str()).as_deref())
     }
 }

@@ -68,6 +68,8 @@ pub struct Target {
     /// The image catalog to take images from: the name of a `ClusterImageCatalog`, or `ImageCatalog/` and the name of one of the namespace. None: the first
     /// one that belongs to no namespace.
     pub catalog: Option<String>,
+    /// Each cluster gets a PodMonitor.
+    pub pod_monitor: bool,
     /// Ends everything that runs for the place.
     pub stop: CancellationToken,
 }

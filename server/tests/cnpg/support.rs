@@ -289,6 +289,7 @@ fn engine(kubeconfig: &std::path::Path, namespace: &str) -> (Arc<dyn Engine>, Ca
         namespace: namespace.to_owned(),
         engine: Choice::Auto,
         catalog: None,
+        pod_monitor: false,
         stop: stop.clone(),
     };
     (open(target), stop)

@@ -67,6 +67,7 @@ impl World {
             namespace: namespace.clone(),
             engine: Choice::Auto,
             catalog: None,
+            pod_monitor: false,
             stop: CancellationToken::new(),
         };
         // A name is never used twice: what an earlier run may have left would be adopted.

@@ -20,7 +20,7 @@ const WIDE: &str = r#"rbac.scope="cluster""#;
 const MONITORED: [&str; 2] = ["serviceMonitor.enabled=true", "rbac.createNamespaces=true"];
 const FULL: [&str; 12] = [
     r#"database.cnpg={"enabled":true,"instances":3,"storageClass":"fast","imageCatalogRef":{"kind":"ClusterImageCatalog","name":"postgresql","major":17}}"#,
-    r#"places=[{"name":"here","namespace":"howdah-{project}"},{"name":"there","region":"Hall \"2\"","kubeconfig":"there","context":"c","engine":"cnpg","catalog":"pg"}]"#,
+    r#"places=[{"name":"here","namespace":"howdah-{project}","pod_monitor":true},{"name":"there","region":"Hall \"2\"","kubeconfig":"there","context":"c","engine":"cnpg","catalog":"pg"}]"#,
     r#"kubeconfigs.existingSecret="kubeconfigs""#,
     r#"ingress={"enabled":true,"className":"nginx","host":"db.example.org","tlsSecret":"tls"}"#,
     r#"publicUrl="https://db.example.org""#,
@@ -107,6 +107,7 @@ fn the_portal_gets_its_database_its_places_and_no_more_than_one_copy_less_at_a_t
     assert_eq!((there.name.as_str(), there.region.as_str(), there.engine), ("there", "Hall \"2\"", Choice::Cnpg));
     assert_eq!(there.kubeconfig.as_deref(), Some(Path::new("/etc/howdah/kubeconfigs/there")));
     assert_eq!((there.context.as_deref(), there.catalog.as_deref()), (Some("c"), Some("pg")));
+    assert_eq!((here.pod_monitor, there.pod_monitor), (true, false));
     let plain = helm("portal", &[SECRET]).unwrap();
     assert!(plain.iter().all(|object| !["ConfigMap", "Cluster", "ServiceMonitor", "Ingress"].contains(&object["kind"].as_str().unwrap())));
 }

@@ -45,6 +45,7 @@ pub struct Place {
     pub verifiers: Verifiers,
     pub kubeconfig: PathBuf,
     catalog: Option<String>,
+    pod_monitor: bool,
     stop: CancellationToken,
     folder: tempfile::TempDir,
 }
@@ -62,19 +63,26 @@ impl Place {
         if std::env::var_os("HOWDAH_TRACE").is_some() {
             let _already = tracing_subscriber::fmt().with_env_filter("server=debug").with_ansi(false).with_test_writer().try_init();
         }
-        let (engine, stop) = engine(&kubeconfig, &namespace, None);
-        Self { namespace, client, engine, verifiers: Verifiers::new(), kubeconfig, catalog: None, stop, folder: tempfile::tempdir().unwrap() }
+        let (engine, stop) = engine(&kubeconfig, &namespace, None, false);
+        let (verifiers, folder) = (Verifiers::new(), tempfile::tempdir().unwrap());
+        Self { namespace, client, engine, verifiers, kubeconfig, catalog: None, pod_monitor: false, stop, folder }
     }
 
     /// As after a kill of the portal: nothing is remembered.
     pub fn reopen(&mut self) {
         self.stop.cancel();
-        (self.engine, self.stop) = engine(&self.kubeconfig, &self.namespace, self.catalog.clone());
+        (self.engine, self.stop) = engine(&self.kubeconfig, &self.namespace, self.catalog.clone(), self.pod_monitor);
     }
 
     /// As after a kill of the portal, with an image catalog that its configuration names.
     pub fn with_catalog(&mut self, catalog: &str) {
         self.catalog = Some(catalog.to_owned());
+        self.reopen();
+    }
+
+    /// As after a kill of the portal, with another wish in its configuration.
+    pub fn with_pod_monitor(&mut self, wanted: bool) {
+        self.pod_monitor = wanted;
         self.reopen();
     }
 
@@ -225,7 +233,7 @@ pub async fn nudged(nudges: &mut BoxStream<'static, ClusterId>, id: ClusterId) {
     tokio::time::timeout(PATIENCE, heard).await.expect("a nudge");
 }
 
-fn engine(kubeconfig: &Path, namespace: &str, catalog: Option<String>) -> (Arc<dyn Engine>, CancellationToken) {
+fn engine(kubeconfig: &Path, namespace: &str, catalog: Option<String>, pod_monitor: bool) -> (Arc<dyn Engine>, CancellationToken) {
     let stop = CancellationToken::new();
     let target = Target {
         name: "test".parse().unwrap(),
@@ -234,6 +242,7 @@ fn engine(kubeconfig: &Path, namespace: &str, catalog: Option<String>) -> (Arc<d
         namespace: namespace.to_owned(),
         engine: Choice::Auto,
         catalog,
+        pod_monitor,
         stop: stop.clone(),
     };
     (open(target), stop)

@@ -159,7 +159,8 @@ async fn what_an_engine_knows_to_fail_is_refused_at_its_field() {
     let name = PlaceName::local();
     let kubeconfig = Some(std::env::temp_dir().join("howdah-no-kubeconfig"));
     let (engine, stop) = (Choice::Cozystack, CancellationToken::new());
-    let target = Target { name: name.clone(), kubeconfig, context: None, namespace: "tenant-a".into(), engine, catalog: None, stop: stop.clone() };
+    let target =
+        Target { name: name.clone(), kubeconfig, context: None, namespace: "tenant-a".into(), engine, catalog: None, pod_monitor: false, stop: stop.clone() };
     let places = Places::new([Site::open(name, String::new(), open(target))]);
     let portal = Service::new(store.clone(), Arc::new(places), Live::new());
     let id = created(&portal, "orders").await;

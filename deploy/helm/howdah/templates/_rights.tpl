@@ -37,6 +37,10 @@ The rights of server/src/engine/kube/rights.rs, part by part. A test holds both 
 - {apiGroups: [""], resources: [pods/portforward], verbs: [get, create]}
 {{- end }}
 
+{{- define "howdah.rights.podMonitors.namespace" -}}
+- {apiGroups: [monitoring.coreos.com], resources: [podmonitors], verbs: [get, list, watch, create, patch, delete]}
+{{- end }}
+
 {{- define "howdah.rights.namespace" -}}
 {{ include "howdah.rights.every.namespace" . }}
 {{- if has "cnpg" .Values.engines }}
@@ -47,6 +51,9 @@ The rights of server/src/engine/kube/rights.rs, part by part. A test holds both 
 {{- end }}
 {{- if .Values.rbac.portForward }}
 {{ include "howdah.rights.portForward.namespace" . }}
+{{- end }}
+{{- if .Values.rbac.podMonitors }}
+{{ include "howdah.rights.podMonitors.namespace" . }}
 {{- end }}
 {{- end }}
 

@@ -36,10 +36,11 @@ pub fn catalog(place: &Place) -> Option<Images> {
     }
 }
 
-/// What would be applied, as YAML. Verifiers are left out.
-pub fn preview(place: &Place, cluster: &Cluster) -> String {
+/// What would be applied, as YAML. Verifiers are left out. `uid`: that of the Cluster; none: not known.
+pub fn preview(place: &Place, cluster: &Cluster, uid: Option<&str>) -> String {
     let namespace = place.namespace(cluster);
-    let mut all = vec![build::cluster(cluster, &namespace, &catalog(place).unwrap_or_default())];
+    let object = build::cluster(cluster, &namespace, &catalog(place).unwrap_or_default());
+    let mut all = if place.monitors() { vec![object.monitored(), build::monitor(cluster, &namespace, uid)] } else { vec![object] };
     if has_roles(place) {
         let (groups, users) = build::roles(cluster, &namespace, |group| marked(group, None));
         all.extend(groups);
@@ -102,12 +103,15 @@ impl Cnpg {
             return Ok(Progress::Blocked(Reason::new("Vanished", message)));
         }
         let mut outcome = Outcome::default();
-        self.apply_cluster(cluster, &namespace, &catalog, &world, &mut outcome).await?;
+        let object = build::cluster(cluster, &namespace, &catalog);
+        let marked = self.mark(cluster, &namespace, &world, &mut outcome).await?;
+        self.apply_cluster(cluster, &namespace, &if marked { object.monitored() } else { object }, &world, &mut outcome).await?;
         // Nobody carries them out while no primary serves, and then they would be tried again only half a minute after one does.
         if has_roles(&self.place) && outcome.blocked.is_none() && cluster.spec.power == Power::On && world.serves(cluster) {
             self.apply_inside(cluster, &namespace, &world, verifiers, &mut outcome).await?;
         }
         let Some(object) = world.own(cluster) else { return Ok(outcome.ended(Progress::Settled)) };
+        self.monitor(cluster, &namespace, object, &world, &mut outcome).await?;
         if outcome.moved.is_none() {
             self.act(cluster, &namespace, object, &world, &mut outcome).await?;
         }
@@ -125,10 +129,9 @@ impl Cnpg {
         Ok(outcome.ended(landed))
     }
 
-    async fn apply_cluster(&self, cluster: &Cluster, namespace: &str, catalog: &Images, world: &World, outcome: &mut Outcome) -> Result<(), EngineError> {
-        let wanted = build::cluster(cluster, namespace, catalog);
+    async fn apply_cluster(&self, cluster: &Cluster, namespace: &str, wanted: &Wanted, world: &World, outcome: &mut Outcome) -> Result<(), EngineError> {
         let live = world.cluster.as_deref().map(|object| (&object.meta, &*object.body.spec));
-        match self.apply(cluster, namespace, &wanted, live).await {
+        match self.apply(cluster, namespace, wanted, live).await {
             Ok(false) => Ok(()),
             Ok(true) => {
                 if live.is_some() {

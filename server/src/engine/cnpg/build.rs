@@ -1,6 +1,6 @@
 //! From a wish to the objects that stand for it: pure. Only fields that the portal means are in them.
 
-use super::crd::{CLUSTER, DATABASE, ROLE, SECRET};
+use super::crd::{CLUSTER, DATABASE, MONITOR, ROLE, SECRET};
 use crate::engine::kube::{
     object::{Kind, OWNER},
     parameters,
@@ -21,6 +21,8 @@ pub const RESTARTS: &str = "howdah.dev/restarts";
 pub const SWITCHOVER: &str = "howdah.dev/switchover";
 /// Which of the user's passwords its Secret has.
 pub const PASSWORD: &str = "howdah.dev/password-version";
+/// On a Cluster: there may be a PodMonitor of ours.
+pub const MONITORED: &str = "howdah.dev/monitored";
 /// CloudNativePG stops a cluster and keeps its volumes.
 pub const HIBERNATION: &str = "cnpg.io/hibernation";
 /// The database that initdb insists on making, and its owner. Nobody uses them.
@@ -51,9 +53,23 @@ impl Wanted {
         if let (Value::Object(body), Value::Object(rest)) = (&mut body, rest) {
             body.extend(rest);
         }
-        let hash = hash(&canonical(&body), 8);
-        body["metadata"]["annotations"][APPLIED] = hash.into();
-        Self { kind, name, body }
+        Self { kind, name, body }.stamped()
+    }
+
+    /// With the hash of all the rest.
+    fn stamped(mut self) -> Self {
+        if let Some(annotations) = self.body["metadata"]["annotations"].as_object_mut() {
+            annotations.remove(APPLIED);
+        }
+        let hash = hash(&canonical(&self.body), 8);
+        self.body["metadata"]["annotations"][APPLIED] = hash.into();
+        self
+    }
+
+    /// The Cluster with the mark that there may be a PodMonitor.
+    pub fn monitored(mut self) -> Self {
+        self.body["metadata"]["annotations"][MONITORED] = "true".into();
+        self.stamped()
     }
 }
 
@@ -100,6 +116,24 @@ pub fn cluster(cluster: &Cluster, namespace: &str, images: &Images) -> Wanted {
 /// Name of the Service that leads in from outside.
 pub fn external(cluster: &Cluster) -> String {
     format!("{}-external", cluster.name)
+}
+
+/// Where Prometheus finds the metrics of the instances. `uid`: that of the Cluster, with which it goes; none: not known yet.
+pub fn monitor(cluster: &Cluster, namespace: &str, uid: Option<&str>) -> Wanted {
+    let selector = json!({ "matchLabels": { "cnpg.io/cluster": cluster.name.as_str(), "cnpg.io/podRole": "instance" } });
+    let spec = json!({ "selector": selector, "podMetricsEndpoints": [{ "port": "metrics" }] });
+    let mut wanted = Wanted::new(MONITOR, cluster, namespace, monitor_name(cluster), Map::new(), json!({ "spec": spec }));
+    if let Some(uid) = uid {
+        // Not its controller: the operator deletes PodMonitors that its Clusters control and that it did not make.
+        let owner = json!({ "apiVersion": CLUSTER.api_version(), "kind": CLUSTER.kind, "name": cluster.name.as_str(), "uid": uid });
+        wanted.body["metadata"]["ownerReferences"] = json!([owner]);
+    }
+    wanted.stamped()
+}
+
+/// Name of the PodMonitor. Operators before 1.27.3 and 1.28.1 delete whichever has the name of a Cluster, which never has a dot.
+pub fn monitor_name(cluster: &Cluster) -> String {
+    format!("{}.metrics", cluster.name)
 }
 
 /// A tenth of the processor is set aside for an instance, all of its memory: idle databases hardly use the one, and cannot give back the other.

@@ -2,7 +2,7 @@
 
 use crate::engine::kube::{
     object::{Kind, Object, Readable},
-    probe::CNPG,
+    probe::{CNPG, MONITORING},
 };
 use domain::Timestamp;
 use serde::Deserialize;
@@ -21,6 +21,9 @@ pub const POD: Kind = Kind::core("Pod", "pods");
 pub const SECRET: Kind = Kind::core("Secret", "secrets");
 /// A volume.
 pub const VOLUME: Kind = Kind::core("PersistentVolumeClaim", "persistentvolumeclaims");
+
+/// What tells Prometheus where metrics are.
+pub const MONITOR: Kind = Kind { group: MONITORING, version: "v1", kind: "PodMonitor", plural: "podmonitors" };
 
 /// Phase of a cluster that is as its object says.
 pub const HEALTHY: &str = "Cluster in healthy state";
@@ -178,6 +181,23 @@ pub struct Role {
 
 impl Readable for Role {
     const KIND: Kind = ROLE;
+
+    fn complete(&mut self, whole: &Value) {
+        self.spec = whole["spec"].to_string().into();
+    }
+}
+
+/// A PodMonitor.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Monitor {
+    /// The whole wish as JSON text.
+    #[serde(skip)]
+    pub spec: Box<str>,
+}
+
+impl Readable for Monitor {
+    const KIND: Kind = MONITOR;
 
     fn complete(&mut self, whole: &Value) {
         self.spec = whole["spec"].to_string().into();

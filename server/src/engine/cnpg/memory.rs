@@ -36,6 +36,8 @@ pub struct Memory {
     touched: Mutex<HashMap<String, (u32, Instant)>>,
     /// Since when the primary has something else than the wish of that generation.
     doubts: Mutex<HashMap<ClusterId, (u64, Instant)>>,
+    /// What the last try to write or delete a PodMonitor came to, if to nothing.
+    unmonitored: Mutex<HashMap<ClusterId, String>>,
 }
 
 impl Memory {
@@ -43,6 +45,7 @@ impl Memory {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| *of != id);
         self.changed.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         self.doubts.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.note_unmonitored(id, None);
     }
 
     /// Whether a change is so fresh that the operator may not have seen it.
@@ -82,6 +85,20 @@ impl Memory {
         let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         let held = |user: &RoleName| Some((user.clone(), secrets.get(&(cluster.id, user.clone()))?.version.clone()));
         cluster.spec.users.keys().filter_map(held).collect()
+    }
+
+    /// What the last try to write or delete its PodMonitor came to, if to nothing: sentences.
+    pub(super) fn unmonitored(&self, id: ClusterId) -> Option<String> {
+        self.unmonitored.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// None: it worked.
+    pub(super) fn note_unmonitored(&self, id: ClusterId, why: Option<String>) {
+        let mut unmonitored = self.unmonitored.lock().unwrap_or_else(PoisonError::into_inner);
+        match why {
+            Some(why) => drop(unmonitored.insert(id, why)),
+            None => drop(unmonitored.remove(&id)),
+        }
     }
 
     pub(super) fn note_change(&self, id: ClusterId) {

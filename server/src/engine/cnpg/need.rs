@@ -26,18 +26,25 @@ pub fn relabel(cluster: &Cluster, kind: &Kind, meta: &Meta) -> Option<String> {
     lost.then(|| format!("kubectl --namespace {} label {}.{} {} {OWNER}={}", meta.namespace, kind.plural, kind.group, meta.name, cluster.id))
 }
 
+/// That an object is not known to be this cluster's, and what can be done.
+pub fn stranger(cluster: &Cluster, kind: &Kind, meta: &Meta) -> Option<Reason> {
+    if meta.owner() == Some(cluster.id) {
+        return None;
+    }
+    let (what, name) = (kind.kind, &meta.name);
+    if let Some(label) = relabel(cluster, kind, meta) {
+        let message = format!("The {what} {name} has lost the label by which the portal knows it, and is left alone until it is put back: {label}");
+        return Some(Reason::new(LABEL_LOST, message));
+    }
+    let message = format!("There is a {what} named {name} that this portal did not make for this cluster. Delete or rename one of the two.");
+    Some(Reason::new("NameTaken", message))
+}
+
 /// `live`: its metadata and its spec as JSON text; none: it is not there. An error: it is somebody else's.
 pub fn need(cluster: &Cluster, wanted: &Wanted, live: Option<(&Meta, &str)>) -> Result<Need, Reason> {
     let Some((meta, spec)) = live else { return Ok(Need::Apply) };
-    if meta.owner() != Some(cluster.id) {
-        let what = wanted.kind.kind;
-        if let Some(label) = relabel(cluster, &wanted.kind, meta) {
-            let message =
-                format!("The {what} {} has lost the label by which the portal knows it, and is left alone until it is put back: {label}", wanted.name);
-            return Err(Reason::new(LABEL_LOST, message));
-        }
-        let message = format!("There is a {what} named {} that this portal did not make for this cluster. Delete or rename one of the two.", wanted.name);
-        return Err(Reason::new("NameTaken", message));
+    if let Some(reason) = stranger(cluster, &wanted.kind, meta) {
+        return Err(reason);
     }
     let done: u32 = meta.annotation(TAKEOVERS).and_then(|count| count.parse().ok()).unwrap_or(0);
     if done < cluster.spec.takeovers {

@@ -3,6 +3,7 @@
 use super::{
     build,
     crd::{self, HIBERNATION},
+    monitor,
     world::World,
 };
 use crate::engine::kube::object::Object;
@@ -42,6 +43,8 @@ pub struct Besides {
     pub roles: bool,
     /// The version of the Secret of each user's password, as far as it was looked into.
     pub secrets: BTreeMap<RoleName, String>,
+    /// What the last try to write or delete its PodMonitor came to, if to nothing.
+    pub unmonitored: Option<String>,
 }
 
 /// What is seen of a cluster.
@@ -50,7 +53,9 @@ pub fn observed(cluster: &Cluster, namespace: &str, world: &World, besides: &Bes
     let instances = own.map_or_else(Vec::new, |object| instances(cluster, &object.body, world));
     let inside = if besides.roles { Seen::Known(items(cluster, world, &besides.secrets)) } else { Seen::Unknown("SQL says what is inside.".into()) };
     let endpoints = own.map_or_else(Vec::new, |_| endpoints(cluster, namespace, &besides.outside));
-    Observed { instances: Seen::Known(instances), endpoints, inside, notes: own.map_or_else(Vec::new, |object| notes(object, &besides.outside, now)) }
+    let mut notes = own.map_or_else(Vec::new, |object| notes(object, &besides.outside, now));
+    notes.extend(own.and_then(|_| monitor::told(cluster, &world.monitor, besides.unmonitored.clone())));
+    Observed { instances: Seen::Known(instances), endpoints, inside, notes }
 }
 
 /// The number at the end of `orders-3`.

@@ -102,6 +102,9 @@ pub fn report(place: &Place, engine: &str) -> Report {
     let Some(facts) = place.facts() else { return report };
     let since = if has_roles(place) { "1.30 or newer" } else { "older than 1.30" };
     report.facts.push(("CloudNativePG".into(), since.into()));
+    if place.monitors() {
+        report.facts.push(("PodMonitors".into(), "one for each cluster".into()));
+    }
     if let Some(catalog) = chosen(place, &facts) {
         let majors: Vec<_> = catalog.images.iter().map(|(major, _)| major.to_string()).collect();
         report.facts.push(("Image catalog".into(), format!("{}: PostgreSQL {}", catalog.name, majors.join(", "))));
@@ -120,6 +123,12 @@ pub fn report(place: &Place, engine: &str) -> Report {
             None => "kubectl apply -f https://raw.githubusercontent.com/cloudnative-pg/artifacts/main/image-catalogs/catalog-standard-trixie.yaml",
         };
         add(true, format!("{named}, so no version of PostgreSQL can be had."), remedy);
+    }
+    if place.target().pod_monitor && !facts.uncertain && !facts.monitors {
+        let remedy = "Install prometheus-operator, or its CRD: kubectl apply --server-side -f https://raw.githubusercontent.com/prometheus-operator/\
+                      prometheus-operator/main/example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml. Or take pod_monitor out of the \
+                      place's configuration.";
+        add(false, "PodMonitors are wanted and not served at this place: none is made, and all else goes on.".into(), remedy);
     }
     if facts.groups.contains(CNPG) && !has_roles(place) {
         let remedy = "Nothing has to be done. With CloudNativePG 1.30 they become objects that kubectl shows.";

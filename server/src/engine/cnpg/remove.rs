@@ -5,6 +5,7 @@ use super::{
     apply::waits_for,
     build, crd,
     inside::secret_of,
+    monitor::Monitor,
     need::{LABEL_LOST, relabel},
 };
 use crate::engine::{
@@ -49,6 +50,17 @@ impl Cnpg {
         }
         for database in &world.databases {
             left = Some(self.drop(&crd::DATABASE, &namespace, &database.meta).await?);
+        }
+        // Kubernetes takes it away with the Cluster that owns it, unless somebody had that one leave behind what it owns.
+        if let Monitor::Seen(Some(monitor)) = &world.monitor
+            && monitor.meta.owner() == Some(cluster.id)
+        {
+            match self.drop(&crd::MONITOR, &namespace, &monitor.meta).await {
+                Ok(progress) => left = Some(progress),
+                // Left to Kubernetes.
+                Err(EngineError::Blocked(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         // Of a creation that was cut off there may be Secrets without a role.
         for user in cluster.spec.users.keys() {

@@ -4,6 +4,7 @@ use super::{
     act, build,
     crd::{self, HEALTHY},
     landed,
+    monitor::Monitor,
     need::{Need, need},
     observe::{self, Besides, Outside},
     world::World,
@@ -86,6 +87,11 @@ fn users_and_databases_as_they_are_applied() {
 }
 
 #[test]
+fn the_pod_monitor_as_it_is_applied() {
+    insta::assert_snapshot!(text([build::monitor(&wish(1), "databases", Some("c0ffee"))]));
+}
+
+#[test]
 fn everything_that_the_webhook_refuses_is_refused_before() {
     let fixed = "archive_command archive_mode cluster_name pg_failover_slots.primary_dsn pg_failover_slots.standby_slot_names port primary_conninfo primary_slot_name \
         recovery_target recovery_target_action recovery_target_inclusive recovery_target_lsn recovery_target_name recovery_target_time recovery_target_timeline \
@@ -136,7 +142,7 @@ fn images() -> build::Images {
 }
 
 fn besides() -> Besides {
-    Besides { outside: Outside::Unwanted, roles: true, secrets: BTreeMap::new() }
+    Besides { outside: Outside::Unwanted, roles: true, secrets: BTreeMap::new(), unmonitored: None }
 }
 
 fn progress(wish: &Cluster, world: &World) -> Progress {
@@ -192,6 +198,44 @@ fn an_address_from_outside_that_cannot_be_read_stays_as_it_was_known() {
     assert_eq!((known.0.as_deref(), known.1.as_deref()), (Some("192.0.2.7"), Some("ExternalAddressUnseen")));
     let awaited = seen(&wish, Outside::Awaited);
     assert_eq!((awaited.0, awaited.1.as_deref()), (None, Some("NoExternalAddress")), "it was taken back");
+}
+
+/// An operator of before 1.28.1 deletes whichever PodMonitor has the name of a Cluster, and any deletes one that a Cluster controls.
+#[test]
+fn no_operator_takes_the_pod_monitor_for_its_own() {
+    let wanted = build::monitor(&wish(1), "databases", Some("u"));
+    assert!(wanted.name.parse::<ClusterName>().is_err(), "{} could be a cluster", wanted.name);
+    assert!(wanted.body["metadata"]["ownerReferences"][0].get("controller").is_none());
+}
+
+#[test]
+fn a_pod_monitor_needs_nothing_until_somebody_changes_it_or_the_cluster_is_another() {
+    let wish = wish(1);
+    let needs = |uid: &str, live: &Value| {
+        let there = read::<crd::Monitor>(live);
+        need(&wish, &build::monitor(&wish, "databases", Some(uid)), Some((&there.meta, &there.body.spec)))
+    };
+    let there = live(build::monitor(&wish, "databases", Some("u")).body);
+    assert_eq!((needs("u", &there), needs("v", &there)), (Ok(Need::Nothing), Ok(Need::Apply)));
+    let mut edited = there.clone();
+    edited["spec"]["selector"]["matchLabels"]["cnpg.io/cluster"] = "bills".into();
+    assert_eq!(needs("u", &edited), Ok(Need::Apply));
+    let mut theirs = there;
+    theirs["metadata"]["labels"] = json!({ "release": "prometheus" });
+    theirs["metadata"]["annotations"] = json!({});
+    let world = World { monitor: Monitor::Seen(Some(read(&theirs))), ..healthy(&wish) };
+    let seen = observe::observed(&wish, "databases", &world, &besides(), Timestamp::UNIX_EPOCH);
+    assert!(seen.notes[0].code == "PodMonitor" && seen.notes[0].message.contains("orders.metrics that this portal did not make"), "{:?}", seen.notes);
+}
+
+#[test]
+fn the_mark_on_a_cluster_is_a_change_of_its_own() {
+    let wish = wish(1);
+    let plain = || build::cluster(&wish, "databases", &images());
+    let (marked, there) = (plain().monitored(), |wanted: build::Wanted| read::<crd::Cluster>(&live(wanted.body)));
+    let needs = |wanted: &build::Wanted, there: &Object<crd::Cluster>| need(&wish, wanted, Some((&there.meta, &there.body.spec)));
+    assert_eq!((needs(&marked, &there(plain())), needs(&marked, &there(marked.clone()))), (Ok(Need::Apply), Ok(Need::Nothing)));
+    assert_eq!(needs(&plain(), &there(marked.clone())), Ok(Need::Apply), "the mark goes");
 }
 
 /// The annotation is of the wish; the Secret that the operator took is of what is there.

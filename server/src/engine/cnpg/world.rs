@@ -1,11 +1,19 @@
 //! What is at the place of one cluster: its objects as read in one look.
 
-use super::crd::{self, is_instance};
-use crate::engine::kube::{
-    failure::Failure,
-    object::{Kind, Object},
-    place::Place,
-    watch::Watches,
+use super::{
+    build,
+    crd::{self, is_instance},
+    monitor::{Monitor, is_marked},
+};
+use crate::engine::{
+    EngineError,
+    kube::{
+        failure::Failure,
+        object::{Kind, Object},
+        place::Place,
+        probe::MONITORING,
+        watch::Watches,
+    },
 };
 use domain::Cluster;
 use std::sync::Arc;
@@ -23,6 +31,8 @@ pub struct World {
     pub roles: Vec<Arc<Object<crd::Role>>>,
     /// Databases that carry our label.
     pub databases: Vec<Arc<Object<crd::Database>>>,
+    /// The PodMonitor.
+    pub monitor: Monitor,
 }
 
 impl World {
@@ -56,6 +66,8 @@ pub struct Eyes {
     pods: Watches<crd::Pod>,
     roles: Watches<crd::Role>,
     databases: Watches<crd::Database>,
+    /// None is opened where no PodMonitors are wanted.
+    monitors: Watches<crd::Monitor>,
     place: Arc<Place>,
 }
 
@@ -68,6 +80,7 @@ impl Eyes {
             pods: Watches::new(place.clone()),
             roles: Watches::new(place.clone()),
             databases: Watches::new(place.clone()),
+            monitors: Watches::new(place.clone()),
             place,
         }
     }
@@ -84,7 +97,23 @@ impl Eyes {
             tokio::try_join!(self.clusters.one(&namespace, cluster.name.as_str()), self.pods.of(&namespace, cluster.id), roles, databases)?;
         let (pods, others): (Vec<_>, Vec<_>) = pods.into_iter().partition(|pod| is_instance(pod));
         let makers = others.into_iter().filter(|pod| pod.meta.labels.contains_key("cnpg.io/jobRole")).collect();
-        Ok(World { cluster: found, pods, makers, roles, databases })
+        let monitor = self.monitor(cluster, &namespace, found.as_deref()).await;
+        Ok(World { cluster: found, pods, makers, roles, databases, monitor })
+    }
+
+    /// Only where one is wanted, or the Cluster says that one was.
+    async fn monitor(&self, cluster: &Cluster, namespace: &str, found: Option<&Object<crd::Cluster>>) -> Monitor {
+        let name = build::monitor_name(cluster);
+        let seen = if self.place.monitors() {
+            self.monitors.one(namespace, &name).await
+        } else if !self.place.target().pod_monitor && found.is_some_and(is_marked) && self.place.facts().is_some_and(|facts| facts.groups.contains(MONITORING))
+        {
+            // It only has to go: what somebody else made is not looked at.
+            self.place.get(Some(namespace), &name).await.map(|found| found.filter(|object| object.meta.owner() == Some(cluster.id)).map(Arc::new))
+        } else {
+            return Monitor::Skipped;
+        };
+        seen.map_or_else(|failure| Monitor::Unseen(EngineError::from(failure).to_string()), Monitor::Seen)
     }
 
     /// What our own write came to: read before the watch tells of it.
@@ -93,6 +122,7 @@ impl Eyes {
             "Cluster" => self.clusters.put(object),
             "Database" => self.databases.put(object),
             "DatabaseRole" => self.roles.put(object),
+            "PodMonitor" => self.monitors.put(object),
             _ => {}
         }
     }
@@ -103,8 +133,14 @@ impl Eyes {
             "Cluster" => self.clusters.forget(namespace, name),
             "Database" => self.databases.forget(namespace, name),
             "DatabaseRole" => self.roles.forget(namespace, name),
+            "PodMonitor" => self.monitors.forget(namespace, name),
             _ => {}
         }
+    }
+
+    /// The Cluster's uid as last heard; asks nobody.
+    pub fn uid(&self, namespace: &str, name: &str) -> Option<String> {
+        Some(self.clusters.glance(namespace, name)?.meta.uid.clone())
     }
 
     /// Name of the current primary as last heard; asks nobody.

@@ -96,6 +96,11 @@ async fn look(place: &Place, up: bool, found: &impl Fn(&probe::Facts)) -> Result
     let known = place.facts().filter(|known| facts.uncertain && !known.uncertain);
     let facts = known.unwrap_or_else(|| Arc::new(facts));
     found(&facts);
+    let (before, now) = (place.facts().map(|known| place.may_monitor(&known)), place.may_monitor(&facts));
     place.facts.send_replace(Checked { at: Some(Timestamp::now()), down: None, facts: Some(facts) });
+    if place.target.pod_monitor && before.is_some_and(|before| before != now) {
+        // Nothing of the clusters themselves will tell.
+        place.wake();
+    }
     Ok(whole)
 }

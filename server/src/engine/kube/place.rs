@@ -6,6 +6,7 @@ use super::{
     link::{Address, Link, Way},
     object::{Kind, MANAGER, Object, Readable},
     probe::Facts,
+    rights::Part,
 };
 use domain::{Cluster, ClusterId, ProjectId, Timestamp};
 use kube::{
@@ -101,6 +102,17 @@ impl Place {
         self.facts.borrow().clone()
     }
 
+    /// Whether PodMonitors are wanted and can be had.
+    pub fn monitors(&self) -> bool {
+        self.target.pod_monitor && self.facts().is_some_and(|facts| self.may_monitor(&facts))
+    }
+
+    pub(super) fn may_monitor(&self, facts: &Facts) -> bool {
+        // Where each project has a namespace and rights only in there, whether that is so shows there.
+        let inside = self.target.namespace.contains("{project}") && !facts.wide;
+        facts.monitors && (inside || !facts.missing.iter().any(|lack| lack.right.part == Part::PodMonitors))
+    }
+
     /// Waits, at most that long, until the place was looked at for the first time.
     pub async fn looked_at(&self, patience: Duration) {
         let mut facts = self.facts.subscribe();
@@ -141,6 +153,11 @@ impl Place {
     /// It answers again: everything there is looked at.
     pub(super) fn returned(&self) {
         self.returns.fetch_add(1, Ordering::Relaxed);
+        self.wake();
+    }
+
+    /// Has all clusters that anybody asked about looked at.
+    pub(super) fn wake(&self) {
         let all = self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
         all.into_iter().for_each(|id| self.nudge(id));
     }

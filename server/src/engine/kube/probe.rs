@@ -23,6 +23,9 @@ pub const CNPG: &str = "postgresql.cnpg.io";
 /// The API group that Cozystack serves to tenants.
 pub const COZYSTACK: &str = "apps.cozystack.io";
 
+/// The API group of prometheus-operator.
+pub const MONITORING: &str = "monitoring.coreos.com";
+
 /// What was found at a place that answers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
@@ -32,6 +35,8 @@ pub struct Facts {
     pub groups: BTreeSet<String>,
     /// Kinds of CloudNativePG, as in `DatabaseRole`.
     pub cnpg: BTreeSet<String>,
+    /// PodMonitors are wanted and served.
+    pub monitors: bool,
     /// Image catalogs that there are to choose from.
     pub catalogs: Vec<Catalog>,
     /// Why catalogs could not be read.
@@ -149,6 +154,11 @@ pub(super) async fn probe(place: &Place, client: &Client) -> Result<Facts, Strin
             }
         }
     }
+    if place.target().pod_monitor && facts.groups.contains(MONITORING) {
+        let kinds = asked(client.list_api_group_resources(&format!("{MONITORING}/v1"))).await;
+        facts.uncertain |= kinds.is_err();
+        facts.monitors = kinds.is_ok_and(|list| list.resources.iter().any(|resource| resource.kind == "PodMonitor"));
+    }
     match place.list::<RawClass>(None, "").await {
         Ok(all) => facts.classes = Some(all.into_iter().map(class).collect()),
         Err(failure) => facts.uncertain |= is_passing(&failure),
@@ -233,6 +243,9 @@ fn needed(place: &Place, facts: &Facts) -> Vec<(&'static Right, Ask)> {
     let mut parts = vec![Part::Every];
     if facts.groups.contains(CNPG) {
         parts.push(Part::Cnpg);
+        if place.target().pod_monitor {
+            parts.push(Part::PodMonitors);
+        }
     }
     if facts.groups.contains(COZYSTACK) {
         parts.push(Part::Cozystack);

@@ -57,6 +57,10 @@ impl Place {
             let remedy = "Nothing has to be done: it is asked again within seconds. If that goes on, see whether the API server is overloaded.";
             add(true, "What is there, or what the portal may do there, could not wholly be found out. Until then no engine is chosen.".into(), remedy.into());
         }
+        if works == Some(Choice::Cozystack) && self.target().pod_monitor {
+            let remedy = "Take pod_monitor out of the place's configuration.";
+            add(false, "Cozystack makes the PodMonitors of its clusters itself: pod_monitor says nothing here.".into(), remedy.into());
+        }
         // Where Cozystack does the work, its tenants need no right but to what it serves them, and elsewhere nobody needs those.
         let counts = |lack: &&Lack| match works {
             Some(Choice::Cozystack) => lack.right.part == Part::Cozystack,

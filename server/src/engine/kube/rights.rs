@@ -1,7 +1,7 @@
 //! What the portal must be allowed to do at a place on Kubernetes: the one list that the probe asks the API server about, that the page of a place tells
 //! from, and that the Helm chart grants. It owns no requests.
 
-use super::probe::{CNPG, COZYSTACK};
+use super::probe::{CNPG, COZYSTACK, MONITORING};
 use std::fmt;
 
 /// What a right is for: a place needs those of `Every`, of its engine, and of how the portal works there.
@@ -17,6 +17,8 @@ pub enum Part {
     Namespaces,
     /// SQL through the API server, for portals outside of the cluster.
     PortForward,
+    /// A PodMonitor for each cluster.
+    PodMonitors,
 }
 
 /// Where a right has to hold.
@@ -249,6 +251,15 @@ pub const RIGHTS: &[Right] = &[
         why: "look inside PostgreSQL from outside of the cluster",
         what_to_do: "Users, databases and statistics inside PostgreSQL are not looked at. Grant it by rbac.portForward of the Helm chart, or by a role of your own.",
     },
+    Right {
+        part: Part::PodMonitors,
+        group: MONITORING,
+        resource: "podmonitors",
+        verbs: WISHED,
+        scope: Scope::Namespace,
+        why: "have Prometheus collect the metrics of clusters",
+        what_to_do: "No PodMonitors are made; all else goes on. Grant it by rbac.podMonitors of the Helm chart, or take pod_monitor out of the place's configuration.",
+    },
 ];
 
 /// The rights that these parts need together.
@@ -258,9 +269,9 @@ pub fn needed(parts: &[Part]) -> impl Iterator<Item = &'static Right> {
 
 impl Right {
     /// Whether nothing can be created without it. What lies outside of namespaces is granted or not by decision, and then there is less to choose from; so it
-    /// is with the choices of a tenant.
+    /// is with the choices of a tenant, and with what only looks on.
     pub fn is_vital(&self) -> bool {
-        self.scope == Scope::Namespace && self.resource != "options"
+        self.scope == Scope::Namespace && self.resource != "options" && self.part != Part::PodMonitors
     }
 
     /// One question for each verb.

@@ -260,10 +260,15 @@ impl<T: Readable> Watches<T> {
 
     /// One for all namespaces where projects have their own and the portal may look at all of them, else one for each.
     fn at(&self, namespace: &str) -> Arc<Watch<T>> {
-        let wide = self.place.facts().is_some_and(|facts| facts.wide);
-        let scope = (!wide).then(|| namespace.to_owned());
+        let scope = self.scope(namespace);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.entry(scope.clone()).or_insert_with(|| Watch::start(self.place.clone(), scope)).clone()
+    }
+
+    /// None: all namespaces.
+    fn scope(&self, namespace: &str) -> Option<String> {
+        let wide = self.place.facts().is_some_and(|facts| facts.wide);
+        (!wide).then(|| namespace.to_owned())
     }
 
     /// The object of that name. None is proven: the API server itself was asked, twice or beside a watch that has it neither.
@@ -287,7 +292,8 @@ impl<T: Readable> Watches<T> {
 
     /// The object of that name as last heard of; never asks anybody.
     pub fn glance(&self, namespace: &str, name: &str) -> Option<Arc<Object<T>>> {
-        let watch = self.at(namespace);
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let watch = open.get(&self.scope(namespace))?;
         let kept = watch.kept.read().unwrap_or_else(PoisonError::into_inner);
         kept.objects.get(&(namespace.to_owned(), name.to_owned())).cloned()
     }
