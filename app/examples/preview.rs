@@ -143,7 +143,8 @@ fn events(portal: SharedPortal) -> impl Stream<Item = Result<sse::Event, Infalli
     let lag = stream::unfold(0u64, |beat| async move {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let bytes = (beat * 37 % 11) * 4096;
-        let replica = |ordinal: u8, bytes: u64| Lag { ordinal, bytes, seconds: bytes as f64 / 1e5, silent: 0.1, state: "streaming".into(), sync: Sync::Quorum };
+        let replica =
+            |ordinal: u8, bytes: u64| Lag { ordinal, bytes, seconds: bytes as f64 / 1e5, silent: Some(0.1), state: "streaming".into(), sync: Sync::Quorum };
         let vitals = Vitals {
             cluster: ClusterId(Uuid::from_u128(1)),
             at: Timestamp::now(),

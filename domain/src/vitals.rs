@@ -46,9 +46,9 @@ pub struct Lag {
     pub bytes: u64,
     /// Seconds behind; 0 when no bytes are.
     pub seconds: f64,
-    /// Seconds since it last reported. Grows when the replica is stuck, while `seconds` may freeze.
-    pub silent: f64,
-    /// PostgreSQL's own word: `streaming`, `catchup`, …
+    /// Seconds since it last reported. Grows when the replica is stuck, while `seconds` may freeze. None: not told.
+    pub silent: Option<f64>,
+    /// PostgreSQL's own word: `streaming`, `catchup`, …; empty: not told.
     pub state: String,
     /// Whether commits wait for it.
     pub sync: Sync,

@@ -8,7 +8,7 @@ use domain::{
     offer::Offer,
     place::{Access, Report},
     status::Reason,
-    vitals::Usage,
+    vitals::{Usage, Vitals},
 };
 use futures::stream::BoxStream;
 use sqlx::postgres::PgConnectOptions;
@@ -61,6 +61,16 @@ pub trait Engine: Send + Sync {
 
     /// What each instance uses just now. Empty: not known.
     async fn usage(&self, cluster: &Cluster) -> Vec<Usage>;
+
+    /// What somebody else measures of a cluster into which nobody gets. None: nobody does.
+    async fn hearsay(&self, _cluster: &Cluster) -> Option<Vitals> {
+        None
+    }
+
+    /// What is measured of clusters into which nobody gets, and what is not: a sentence.
+    fn unmeasured(&self) -> String {
+        "Lag and connections are not measured.".into()
+    }
 
     /// Clusters at which something happened: "look at this one", nothing more.
     fn nudges(&self) -> BoxStream<'static, ClusterId>;

@@ -7,6 +7,8 @@ mod chart;
 mod database;
 #[path = "kubernetes/denied.rs"]
 mod denied;
+#[path = "kubernetes/exporter.rs"]
+mod exporter;
 #[path = "kubernetes/hands.rs"]
 mod hands;
 #[path = "kubernetes/life.rs"]

@@ -183,7 +183,7 @@ pub fn vitals() -> Vitals {
         cluster: id(),
         at: at(0),
         primary: Some(1),
-        replicas: vec![Lag { ordinal: 2, bytes: 48 << 10, seconds: 0.12, silent: 0.4, state: "streaming".into(), sync: Sync::Quorum }],
+        replicas: vec![Lag { ordinal: 2, bytes: 48 << 10, seconds: 0.12, silent: Some(0.4), state: "streaming".into(), sync: Sync::Quorum }],
         connections: Some((74, 200)),
         transactions: Some(1_240.4),
         wal: Some(3_565_158.0),

@@ -12,7 +12,7 @@ use domain::{
     offer::Offer,
     place::{Access, Report},
     spec::Power,
-    vitals::Usage,
+    vitals::{Usage, Vitals},
 };
 use futures::stream::{self, BoxStream, StreamExt};
 use observe::{Besides, Outside};
@@ -25,6 +25,7 @@ mod apply;
 mod build;
 mod crd;
 mod enter;
+mod exporter;
 mod inside;
 mod landed;
 mod memory;
@@ -51,6 +52,7 @@ pub struct Cnpg {
     reach: Reach,
     memory: memory::Memory,
     doors: enter::Doors,
+    heard: exporter::Heard,
 }
 
 /// Whether roles and databases are objects there. Else SQL makes them.
@@ -63,7 +65,8 @@ impl Cnpg {
     /// The engine at a place; nothing is asked of it yet.
     pub fn new(place: Arc<Place>) -> Arc<Self> {
         let eyes = Arc::new(Eyes::new(&place));
-        Arc::new(Self { reach: Reach::new(place.clone()), place, eyes, memory: memory::Memory::default(), doors: enter::Doors::default() })
+        let (memory, doors, heard) = (memory::Memory::default(), enter::Doors::default(), exporter::Heard::default());
+        Arc::new(Self { reach: Reach::new(place.clone()), place, eyes, memory, doors, heard })
     }
 
     /// The address that a load balancer gave.
@@ -101,6 +104,7 @@ impl Engine for Cnpg {
         if progress == Progress::Settled {
             self.memory.forget(cluster.id);
             self.doors.forget(cluster.id);
+            self.heard.forget(cluster.id);
             self.reach.forget(cluster.id);
         }
         Ok(progress)
@@ -115,6 +119,14 @@ impl Engine for Cnpg {
 
     async fn usage(&self, cluster: &Cluster) -> Vec<Usage> {
         usage::measure(&self.place, cluster).await
+    }
+
+    async fn hearsay(&self, cluster: &Cluster) -> Option<Vitals> {
+        self.exported(cluster).await
+    }
+
+    fn unmeasured(&self) -> String {
+        self.exported_words()
     }
 
     fn nudges(&self) -> BoxStream<'static, ClusterId> {
@@ -151,6 +163,10 @@ impl Engine for Cnpg {
     }
 
     fn objects(&self, cluster: &Cluster) -> String {
-        apply::preview(&self.place, cluster, self.eyes.uid(&self.place.namespace(cluster), cluster.name.as_str()).as_deref())
+        apply::preview(
+            &self.place,
+            cluster,
+            self.eyes.glance(&self.place.namespace(cluster), cluster.name.as_str()).map(|object| object.meta.uid.clone()).as_deref(),
+        )
     }
 }

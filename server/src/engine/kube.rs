@@ -8,7 +8,7 @@ use domain::{
     observed::{Observed, Progress},
     offer::Offer,
     place::{Access, Report},
-    vitals::Usage,
+    vitals::{Usage, Vitals},
 };
 use futures::stream::{BoxStream, StreamExt};
 use place::Place;
@@ -182,6 +182,14 @@ impl Engine for Kube {
             Ok(engine) => engine.usage(cluster).await,
             Err(_) => Vec::new(),
         }
+    }
+
+    async fn hearsay(&self, cluster: &Cluster) -> Option<Vitals> {
+        self.driver()?.hearsay(cluster).await
+    }
+
+    fn unmeasured(&self) -> String {
+        self.driver().map_or_else(String::new, |engine| engine.unmeasured())
     }
 
     fn nudges(&self) -> BoxStream<'static, ClusterId> {

@@ -128,7 +128,7 @@ impl Replica {
         let bytes = self.bytes.max(0.0) as u64;
         // Of an idle replica `replay_lag` keeps its last value for seconds.
         let seconds = if bytes == 0 { 0.0 } else { self.seconds.max(0.0) };
-        Some(Lag { ordinal: ordinal(cluster, &self.name)?, bytes, seconds, silent: self.silent.max(0.0), state: self.state.clone(), sync })
+        Some(Lag { ordinal: ordinal(cluster, &self.name)?, bytes, seconds, silent: Some(self.silent.max(0.0)), state: self.state.clone(), sync })
     }
 }
 

@@ -2,7 +2,13 @@
 
 use super::feed::Known;
 use crate::{engine::Engine, postgres::statistics::Probe, service::observe::Live};
-use domain::{Cluster, ClusterId, PlaceName, Timestamp, spec::Power, update::Update, vitals::Vitals};
+use domain::{
+    Cluster, ClusterId, PlaceName, Timestamp,
+    spec::Power,
+    status::kinds,
+    update::Update,
+    vitals::{Usage, Vitals},
+};
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -81,13 +87,45 @@ async fn sample(engine: &dyn Engine, live: &Live, cluster: &Cluster, probe: Opti
             }
         }
     };
-    let (measured, usage) = tokio::join!(timeout(LIMIT, inside), timeout(LIMIT, engine.usage(cluster)));
-    let (vitals, probe) = measured.ok().flatten().map_or_else(|| (blank(cluster.id), None), |(vitals, probe)| (vitals, Some(probe)));
-    live.publish(Update::Vitals(Vitals { usage: usage.unwrap_or_default(), ..vitals }));
+    // Only where it is known that nobody gets in: one second without an answer is not worth asking others.
+    let shut = cluster.status.condition(kinds::NO_WAY_INSIDE).is_some();
+    let told = async { if shut { engine.hearsay(cluster).await } else { None } };
+    let (measured, told, usage) = tokio::join!(timeout(LIMIT, inside), timeout(LIMIT, told), timeout(LIMIT, engine.usage(cluster)));
+    let (vitals, probe) = match measured.ok().flatten() {
+        Some((vitals, probe)) => (vitals, Some(probe)),
+        None => (told.ok().flatten().unwrap_or_else(|| blank(cluster.id)), None),
+    };
+    let usage = merged(usage.unwrap_or_default(), &vitals.usage);
+    live.publish(Update::Vitals(Vitals { usage, ..vitals }));
     probe
+}
+
+/// What instances use, with what else is told of their disks.
+fn merged(mut usage: Vec<Usage>, told: &[Usage]) -> Vec<Usage> {
+    for told in told {
+        match usage.iter_mut().find(|usage| usage.ordinal == told.ordinal) {
+            Some(usage) => usage.disk = usage.disk.or(told.disk),
+            None => usage.push(told.clone()),
+        }
+    }
+    usage
 }
 
 /// Nobody answered: everything is unknown.
 fn blank(cluster: ClusterId) -> Vitals {
     Vitals { cluster, at: Timestamp::now(), primary: None, replicas: Vec::new(), connections: None, transactions: None, wal: None, usage: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_of_a_disk_takes_nothing_from_what_is_measured() {
+        let usage = |ordinal, cpu, disk| Usage { ordinal, cpu, memory: None, disk };
+        let told = [usage(1, None, Some(7))];
+        assert_eq!(merged(vec![usage(1, Some(0.5), None), usage(2, None, None)], &told), [usage(1, Some(0.5), Some(7)), usage(2, None, None)]);
+        assert_eq!(merged(vec![usage(1, None, Some(9))], &told), [usage(1, None, Some(9))]);
+        assert_eq!(merged(Vec::new(), &told), told);
+    }
 }

@@ -14,13 +14,14 @@ use std::collections::BTreeSet;
 type One = (String, String, String);
 
 const DATABASE: &str = r#"database.existingSecret="howdah-database""#;
-const CHOICES: [(&[&str], &[Part]); 6] = [
+const CHOICES: [(&[&str], &[Part]); 7] = [
     (&[r#"engines=["cnpg"]"#], &[Part::Every, Part::Cnpg]),
     (&[r#"engines=["cozystack"]"#], &[Part::Every, Part::Cozystack]),
     (&[r#"engines=["cnpg","cozystack"]"#], &[Part::Every, Part::Cnpg, Part::Cozystack]),
     (&["rbac.createNamespaces=true"], &[Part::Every, Part::Cnpg, Part::Namespaces]),
     (&["rbac.portForward=true"], &[Part::Every, Part::Cnpg, Part::PortForward]),
     (&["rbac.podMonitors=true"], &[Part::Every, Part::Cnpg, Part::PodMonitors]),
+    (&["rbac.podProxy=true"], &[Part::Every, Part::Cnpg, Part::PodProxy]),
 ];
 
 fn table(parts: &[Part], scope: Scope) -> BTreeSet<One> {
@@ -77,7 +78,7 @@ fn the_chart_grants_the_list_of_the_server() {
 
 #[test]
 fn no_right_lets_the_portal_look_through_secrets_or_enter_pods() {
-    let all = [Part::Every, Part::Cnpg, Part::Cozystack, Part::Namespaces, Part::PortForward, Part::PodMonitors];
+    let all = [Part::Every, Part::Cnpg, Part::Cozystack, Part::Namespaces, Part::PortForward, Part::PodMonitors, Part::PodProxy];
     for (group, resource, verb) in table(&all, Scope::Namespace).union(&table(&all, Scope::Cluster)) {
         assert!(!(resource == "secrets" && ["list", "watch"].contains(&verb.as_str())));
         assert!(!["pods/exec", "pods/attach", "serviceaccounts/token"].contains(&resource.as_str()));
@@ -89,9 +90,12 @@ fn no_right_lets_the_portal_look_through_secrets_or_enter_pods() {
 async fn the_charts_account_can_do_what_is_needed_and_nothing_more() {
     let Some(server) = shared().await else { return };
     let admin = server.client().await;
-    let every: &[Part] = &[Part::Every, Part::Cnpg, Part::Cozystack, Part::Namespaces, Part::PortForward, Part::PodMonitors];
-    let all = [r#"engines=["cnpg","cozystack"]"#, "rbac.createNamespaces=true", "rbac.portForward=true", "rbac.podMonitors=true", DATABASE];
-    for (scope, parts, values) in [("namespaces", every, all.as_slice()), ("cluster", every, &all), ("namespaces", &[Part::Every, Part::Cnpg], &[DATABASE])] {
+    let every: &[Part] = &[Part::Every, Part::Cnpg, Part::Cozystack, Part::Namespaces, Part::PortForward, Part::PodMonitors, Part::PodProxy];
+    let options = ["rbac.createNamespaces=true", "rbac.portForward=true", "rbac.podMonitors=true", "rbac.podProxy=true"];
+    let all = [&[r#"engines=["cnpg","cozystack"]"#, DATABASE], options.as_slice()].concat();
+    for (scope, parts, values) in
+        [("namespaces", every, all.as_slice()), ("cluster", every, all.as_slice()), ("namespaces", &[Part::Every, Part::Cnpg], &[DATABASE])]
+    {
         let (home, other) = (namespace(&admin).await, namespace(&admin).await);
         for object in helm(&home, &[values, &[&format!("rbac.scope={}", json!(scope))]].concat()).unwrap() {
             apply(&admin, &home, &object).await.unwrap();

@@ -109,6 +109,7 @@ async fn where_nobody_gets_into_postgresql_the_objects_have_to_do_and_that_is_to
     assert_eq!(cluster.status.users[&alice], Item::Active { password_version: 1 });
     let told = cluster.status.condition(kinds::NO_WAY_INSIDE).expect("it is told");
     assert!(told.reason.message.contains("rights inside databases are not granted") && told.reason.message.contains("Cannot connect"), "{told:?}");
+    assert!(told.reason.message.contains("connections are not measured") && told.reason.message.contains("rbac.podProxy"), "{told:?}");
     let parameters = cluster.status.condition(kinds::PARAMETERS).expect("told");
     assert_eq!(parameters.holds, None, "nobody has seen them");
     stop.cancel();

@@ -92,7 +92,7 @@ async fn a_version_is_named_by_address_uuid_or_name() {
 
 #[tokio::test]
 async fn an_instance_that_is_up_shows_addresses_nodes_and_lag() {
-    let lag = |ordinal, bytes| Lag { ordinal, bytes, seconds: 0.5, silent: 0.1, state: "streaming".into(), sync: Sync::Quorum };
+    let lag = |ordinal, bytes| Lag { ordinal, bytes, seconds: 0.5, silent: Some(0.1), state: "streaming".into(), sync: Sync::Quorum };
     let cluster = ready(cluster(ORDERS, "orders", ProjectId::DEFAULT));
     let vitals = Vitals {
         cluster: cluster.id,

@@ -146,8 +146,8 @@ fn wire(instance: &InstanceStatus, lag: Option<&Lag>) -> Wire {
         (InstanceState::Stopped, _) => word(Tone::Idle, "stopped", "Stopped", waits),
         (InstanceState::Creating, None) => word(Tone::Busy, "copying", "Not following yet", false),
         (_, None) => word(Tone::Idle, "unknown", "Lag unknown", waits),
-        (_, Some(lag)) if lag.silent > SILENT => {
-            let text = format!("No report for {}", seconds(lag.silent));
+        (_, Some(lag @ Lag { silent: Some(silent), .. })) if *silent > SILENT => {
+            let text = format!("No report for {}", seconds(*silent));
             word(Tone::Warn, "unknown", &text, lag.sync != Sync::Async)
         }
         (_, Some(lag)) => {
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn a_replica_that_reports_no_more_is_not_believed() {
         let mut vitals = sample::vitals();
-        vitals.replicas[0].silent = 40.0;
+        vitals.replicas[0].silent = Some(40.0);
         assert_eq!(lags(&sample::ready(), Some(&vitals))[0], ("unknown".into(), "No report for 40 s".into()));
     }
 

@@ -41,6 +41,10 @@ The rights of server/src/engine/kube/rights.rs, part by part. A test holds both 
 - {apiGroups: [monitoring.coreos.com], resources: [podmonitors], verbs: [get, list, watch, create, patch, delete]}
 {{- end }}
 
+{{- define "howdah.rights.podProxy.namespace" -}}
+- {apiGroups: [""], resources: [pods/proxy], verbs: [get]}
+{{- end }}
+
 {{- define "howdah.rights.namespace" -}}
 {{ include "howdah.rights.every.namespace" . }}
 {{- if has "cnpg" .Values.engines }}
@@ -54,6 +58,9 @@ The rights of server/src/engine/kube/rights.rs, part by part. A test holds both 
 {{- end }}
 {{- if .Values.rbac.podMonitors }}
 {{ include "howdah.rights.podMonitors.namespace" . }}
+{{- end }}
+{{- if .Values.rbac.podProxy }}
+{{ include "howdah.rights.podProxy.namespace" . }}
 {{- end }}
 {{- end }}
 

@@ -138,9 +138,9 @@ impl Eyes {
         }
     }
 
-    /// The Cluster's uid as last heard; asks nobody.
-    pub fn uid(&self, namespace: &str, name: &str) -> Option<String> {
-        Some(self.clusters.glance(namespace, name)?.meta.uid.clone())
+    /// The Cluster as last heard of; asks nobody.
+    pub fn glance(&self, namespace: &str, name: &str) -> Option<Arc<Object<crd::Cluster>>> {
+        self.clusters.glance(namespace, name)
     }
 
     /// Name of the current primary as last heard; asks nobody.

@@ -37,6 +37,8 @@ pub struct Facts {
     pub cnpg: BTreeSet<String>,
     /// PodMonitors are wanted and served.
     pub monitors: bool,
+    /// Exporters may be asked.
+    pub proxy: bool,
     /// Image catalogs that there are to choose from.
     pub catalogs: Vec<Catalog>,
     /// Why catalogs could not be read.
@@ -177,6 +179,11 @@ pub(super) async fn probe(place: &Place, client: &Client) -> Result<Facts, Strin
             Ok(found) => facts.namespace = Some(found.is_some()),
             Err(failure) => facts.uncertain |= is_passing(&failure),
         }
+    }
+    // Whoever does not want to give it is not told that it is missing.
+    let proxy = rights::needed(&[Part::PodProxy]).flat_map(Right::asks).next();
+    if let Some(ask) = proxy.filter(|_| facts.groups.contains(CNPG)) {
+        facts.proxy = may(client, &ask, fixed).await.unwrap_or_else(|| place.facts().is_some_and(|known| known.proxy));
     }
     let asks = needed(place, &facts);
     let answers = join_all(asks.iter().map(|(_, ask)| may(client, ask, fixed.filter(|_| ask.scope == Scope::Namespace)))).await;

@@ -19,6 +19,8 @@ pub enum Part {
     PortForward,
     /// A PodMonitor for each cluster.
     PodMonitors,
+    /// What exporters tell, where SQL gets no way in. Used where it is granted, and never missed.
+    PodProxy,
 }
 
 /// Where a right has to hold.
@@ -259,6 +261,15 @@ pub const RIGHTS: &[Right] = &[
         scope: Scope::Namespace,
         why: "have Prometheus collect the metrics of clusters",
         what_to_do: "No PodMonitors are made; all else goes on. Grant it by rbac.podMonitors of the Helm chart, or take pod_monitor out of the place's configuration.",
+    },
+    Right {
+        part: Part::PodProxy,
+        group: "",
+        resource: "pods/proxy",
+        verbs: &["get"],
+        scope: Scope::Namespace,
+        why: "show lag and connections as CloudNativePG's exporter tells them, where SQL gets no way in",
+        what_to_do: "They are shown as unknown then. Grant it by rbac.podProxy of the Helm chart, or leave it: it opens every port of pods that speaks HTTP.",
     },
 ];
 

@@ -33,7 +33,10 @@ pub(super) async fn look(context: &Context, cluster: &Cluster, inside: Option<In
                 let made = seen.inside.clone();
                 let there = look_inside(context, cluster, sql, &made).await;
                 return match (sql, made, there) {
-                    (Sql::Rights, Seen::Known(made), Seen::Unknown(why)) => shut::believed(cluster, seen, made, why, context.settings.shut, Timestamp::now()),
+                    (Sql::Rights, Seen::Known(made), Seen::Unknown(why)) => {
+                        let unmeasured = context.engine.unmeasured();
+                        shut::believed(cluster, seen, made, &why, &unmeasured, context.settings.shut, Timestamp::now())
+                    }
                     (_, _, there) => Observed { inside: there, ..seen },
                 };
             }

@@ -7,13 +7,14 @@ use domain::{
 };
 use std::time::Duration;
 
-/// What is inside by the word of who makes it, once nobody has got in for longer than `patience`; with a note. `made`: that word. `why`: a sentence.
-pub(super) fn believed(cluster: &Cluster, seen: Observed, made: Inside, why: String, patience: Duration, now: Timestamp) -> Observed {
+/// What is inside by the word of who makes it, once nobody has got in for longer than `patience`; with a note. `made`: that word. `why` and `unmeasured`:
+/// sentences.
+pub(super) fn believed(cluster: &Cluster, seen: Observed, made: Inside, why: &str, unmeasured: &str, patience: Duration, now: Timestamp) -> Observed {
     if !is_shut(cluster, &seen, patience, now) {
-        return Observed { inside: Seen::Unknown(why), ..seen };
+        return Observed { inside: Seen::Unknown(why.to_owned()), ..seen };
     }
     let message = format!(
-        "Users and databases are there, but the portal cannot get into PostgreSQL: rights inside databases are not granted, and lag is not measured. {why} \
+        "Users and databases are there, but the portal cannot get into PostgreSQL: rights inside databases are not granted. {unmeasured} {why} \
          Open the way to the primary's port, or grant the right that the page of the place lists."
     );
     let mut notes = seen.notes;
@@ -71,7 +72,7 @@ mod tests {
 
     /// A look at that second, with the status that it comes to.
     fn look(wish: &mut Cluster, second: i64, state: InstanceState) -> Observed {
-        let seen = believed(wish, seen(state), Inside::default(), "Connection refused.".into(), Duration::from_secs(60), at(second));
+        let seen = believed(wish, seen(state), Inside::default(), "Connection refused.", "Lag is not measured.", Duration::from_secs(60), at(second));
         wish.status = Status::derive(wish, &seen, &Progress::Settled, at(second));
         seen
     }
@@ -107,7 +108,7 @@ mod tests {
         let mut wish = wish();
         look(&mut wish, 100, InstanceState::Ready);
         let bad = Inside { users: [("alice".parse().expect("valid"), Item::Error("It exists.".into()))].into(), ..Inside::default() };
-        let seen = believed(&wish, seen(InstanceState::Ready), bad, "Connection refused.".into(), Duration::from_secs(60), at(300));
+        let seen = believed(&wish, seen(InstanceState::Ready), bad, "Connection refused.", "Lag is not measured.", Duration::from_secs(60), at(300));
         let status = Status::derive(&wish, &seen, &Progress::Settled, at(300));
         assert!(status.phase != Phase::Ready && status.reason.is_some_and(|reason| reason.message.contains("alice: It exists.")));
     }
