@@ -9,6 +9,8 @@ mod database;
 mod denied;
 #[path = "kubernetes/exporter.rs"]
 mod exporter;
+#[path = "kubernetes/front.rs"]
+mod front;
 #[path = "kubernetes/hands.rs"]
 mod hands;
 #[path = "kubernetes/life.rs"]

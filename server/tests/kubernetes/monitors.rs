@@ -2,6 +2,7 @@
 
 use super::{
     denied::{allow, role},
+    front::Front,
     operator::Mood,
     place::{Place, cluster, nudged},
     support::{apply, crds, eventually, install_crds, namespace, own, shared, token},
@@ -72,6 +73,32 @@ async fn a_cluster_gets_a_pod_monitor_where_one_is_wanted_and_it_goes_with_the_c
     assert_ne!(monitor(&place).await.unwrap().uid(), made.uid());
     place.remove(&mut orders).await;
     assert!(versions(&place).await.is_empty());
+}
+
+/// The watch tells of it, and where none is wanted there is no watch.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_look_asks_nobody_for_pod_monitors() {
+    let Some(server) = shared().await else { return };
+    let mut place = Place::open(server).await;
+    let front = Front::of(server, &mut place, "").await;
+    let _operator = place.operator(Mood::default());
+    let mut orders = cluster("orders");
+    place.reach(&mut orders).await;
+    assert_eq!(front.count("monitoring.coreos.com"), 0, "none is wanted");
+    place.with_pod_monitor(true);
+    place.reach(&mut orders).await;
+    assert!(monitor(&place).await.is_some());
+    // The first list may still be on its way.
+    let quiet = async || {
+        front.count("podmonitors");
+        place.engine.observe(&orders).await.unwrap();
+        (front.count("podmonitors") == 0).then_some(())
+    };
+    eventually("the watch is up to date", quiet).await;
+    for _ in 0..3 {
+        assert_eq!(place.pass(&mut orders.clone()).await, Progress::Settled);
+    }
+    assert_eq!(front.count("podmonitors"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
