@@ -8,7 +8,8 @@ use super::{
 };
 use domain::topology::Topology;
 
-const TOLD: &str = "cnpg_collector_up{cluster=\"orders\"} 1\ncnpg_pg_settings_setting{name=\"max_connections\"} 100\n\
+/// Of a cluster named orders with two instances.
+pub const TOLD: &str = "cnpg_collector_up{cluster=\"orders\"} 1\ncnpg_pg_settings_setting{name=\"max_connections\"} 100\n\
                     cnpg_backends_total{application_name=\"\",datname=\"shop\",state=\"idle\",usename=\"alice\"} 4\n\
                     cnpg_pg_stat_replication_replay_diff_bytes{application_name=\"orders-2\"} 8192\n\
                     cnpg_pg_stat_replication_write_diff_bytes{application_name=\"orders-2\"} 0\n\

@@ -3,15 +3,18 @@
 use super::{
     database,
     denied::{allow, role},
+    exporter::TOLD,
+    front::Front,
     operator::{IMAGE, Mood, kind},
     place::{Place, add_user, cluster},
     rights::account,
     support::{Server, apply, eventually, namespace, shared, token},
 };
-use app::portal::Portal;
+use app::portal::Portal as _;
 use domain::{
     Actor, ClusterId, Command, Phase, PlaceName, ProjectId, Role, Spec, Uuid,
     status::{EndpointKind, Item, kinds},
+    topology::Topology,
     version::Major,
 };
 use k8s_openapi::api::{core::v1::Service as KubeService, rbac::v1::ClusterRoleBinding};
@@ -23,11 +26,16 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use server::{
     places::{Places, Site},
-    reconcile::{self, Settings},
+    reconcile::{
+        self, Settings,
+        feed::{self, Known},
+        sampler,
+    },
     service::{Live, Service},
-    store::clusters,
+    store::{Store, clusters},
 };
 use std::{sync::Arc, time::Duration};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// A place at which the portal has an account, with every right in its namespace so far.
@@ -82,29 +90,15 @@ async fn where_nobody_gets_into_postgresql_the_objects_have_to_do_and_that_is_to
     let _operator = place.operator(Mood { password: Some("secret"), ..Mood::default() });
     place.report("it is known", |report| report.reachable.is_ok() && report.checked_at.is_some()).await;
 
-    let (name, store): (PlaceName, _) = ("test".parse().unwrap(), database::store().await);
-    let places = Arc::new(Places::new([Site::open(name.clone(), String::new(), place.engine.clone())]));
-    let service = Service::new(store.clone(), places, Live::new());
-    let stop = CancellationToken::new();
-    let settings = Settings {
-        settled: Duration::from_millis(200),
-        working: Duration::from_millis(100),
-        backoff: Duration::from_millis(300),
-        shut: Duration::from_secs(2),
-        ..Settings::default()
-    };
-    let worker = tokio::spawn(reconcile::run(store.clone(), name, place.engine.clone(), settings, stop.clone()));
-    let ada = Actor { id: "token:test".into(), name: "Ada".into(), role: Role::Admin, project: ProjectId::DEFAULT };
-    let (id, orders) = (ClusterId(Uuid::new_v4()), "orders".parse().unwrap());
-    let spec = Box::new(Spec::new(&orders, Major::V17));
-    service.submit(&ada, Command::Create { id, project: ProjectId::DEFAULT, place: None, name: orders, spec }, Default::default()).await.unwrap();
+    let portal = Portal::over(&place).await;
+    let (store, service) = (&portal.store, &portal.service);
+    let id = portal.create(1).await;
     let alice: domain::RoleName = "alice".parse().unwrap();
     let user = add_user("alice");
     let passwords = [(alice.clone(), SecretString::from("correct horse battery staple"))].into();
-    service.submit(&ada, Command::Change { id, expected: None, changes: vec![user] }, passwords).await.unwrap();
+    service.submit(&ada(), Command::Change { id, expected: None, changes: vec![user] }, passwords).await.unwrap();
 
-    let ready =
-        async || Some(clusters::get(&store, id).await.unwrap()).filter(|cluster| cluster.status.phase == Phase::Ready && cluster.status.generation == 2);
+    let ready = async || Some(clusters::get(store, id).await.unwrap()).filter(|cluster| cluster.status.phase == Phase::Ready && cluster.status.generation == 2);
     let cluster = eventually("it is ready", ready).await;
     assert_eq!(cluster.status.users[&alice], Item::Active { password_version: 1 });
     let told = cluster.status.condition(kinds::NO_WAY_INSIDE).expect("it is told");
@@ -112,8 +106,79 @@ async fn where_nobody_gets_into_postgresql_the_objects_have_to_do_and_that_is_to
     assert!(told.reason.message.contains("connections are not measured") && told.reason.message.contains("rbac.podProxy"), "{told:?}");
     let parameters = cluster.status.condition(kinds::PARAMETERS).expect("told");
     assert_eq!(parameters.holds, None, "nobody has seen them");
-    stop.cancel();
-    worker.await.unwrap();
+    portal.stop().await;
+}
+
+/// Lag and connections are what the exporter tells, and that is told, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_gets_into_postgresql_the_exporter_is_believed() {
+    let Some(server) = shared().await else { return };
+    let mut place = Place::open(server).await;
+    // Nor does it lead to a port of a pod.
+    let _front = Front::of(server, &mut place, TOLD).await;
+    let authority = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "authority" }, "stringData": { "ca.crt": "none" } });
+    apply(&place.client, &place.namespace, &authority).await.unwrap();
+    let _operator = place.operator(Mood { password: Some("secret"), ..Mood::default() });
+    place.report("it is known", |report| report.reachable.is_ok() && report.checked_at.is_some()).await;
+    let portal = Portal::over(&place).await;
+    let id = portal.create(2).await;
+    let note = async || clusters::get(&portal.store, id).await.unwrap().status.condition(kinds::NO_WAY_INSIDE).map(|note| note.reason.message.clone());
+    let words = eventually("it is told", note).await;
+    assert!(words.contains("as far as CloudNativePG's exporter tells them"), "{words}");
+    let told = async || portal.live.vitals(id).filter(|vitals| vitals.connections.is_some());
+    let vitals = eventually("it is measured", told).await;
+    assert_eq!((vitals.connections, vitals.lag(2).map(|lag| lag.bytes), vitals.transactions), (Some((4, 100)), Some(8192), None));
+    portal.stop().await;
+}
+
+/// The parts of a portal that have to do with one place.
+struct Portal {
+    store: Store,
+    service: Service,
+    live: Arc<Live>,
+    stop: CancellationToken,
+    parts: JoinSet<()>,
+}
+
+impl Portal {
+    async fn over(place: &Place) -> Self {
+        let (name, store): (PlaceName, _) = ("test".parse().unwrap(), database::store().await);
+        let places = Arc::new(Places::new([Site::open(name.clone(), String::new(), place.engine.clone())]));
+        let (live, stop, known) = (Live::new(), CancellationToken::new(), Arc::<Known>::default());
+        let service = Service::new(store.clone(), places, live.clone());
+        let settings = Settings {
+            settled: Duration::from_millis(200),
+            working: Duration::from_millis(100),
+            backoff: Duration::from_millis(300),
+            shut: Duration::from_secs(2),
+            ..Settings::default()
+        };
+        let mut parts = JoinSet::new();
+        parts.spawn(feed::run(store.clone(), live.clone(), known.clone(), Arc::default(), stop.clone()));
+        parts.spawn(sampler::run(name.clone(), place.engine.clone(), live.clone(), known, stop.clone()));
+        parts.spawn(reconcile::run(store.clone(), name, place.engine.clone(), settings, stop.clone()));
+        Self { store, service, live, stop, parts }
+    }
+
+    async fn create(&self, instances: u8) -> ClusterId {
+        let (id, orders) = (ClusterId(Uuid::new_v4()), "orders".parse().unwrap());
+        let mut spec = Box::new(Spec::new(&orders, Major::V17));
+        (spec.instances, spec.topology) = (instances, Topology::for_instances(instances));
+        let create = Command::Create { id, project: ProjectId::DEFAULT, place: None, name: orders, spec };
+        self.service.submit(&ada(), create, Default::default()).await.unwrap();
+        id
+    }
+
+    async fn stop(mut self) {
+        self.stop.cancel();
+        while let Some(ended) = self.parts.join_next().await {
+            ended.unwrap();
+        }
+    }
+}
+
+fn ada() -> Actor {
+    Actor { id: "token:test".into(), name: "Ada".into(), role: Role::Admin, project: ProjectId::DEFAULT }
 }
 
 /// As with rbac.clusterReads=false: nothing outside of the namespace may be looked at.
