@@ -75,6 +75,46 @@ async fn a_cluster_gets_a_pod_monitor_where_one_is_wanted_and_it_goes_with_the_c
     assert!(versions(&place).await.is_empty());
 }
 
+/// Somebody's policies are asked about every PodMonitor and do not answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_monitor_that_cannot_be_written_or_deleted_is_told_and_holds_up_nothing() {
+    let Some(server) = shared().await else { return };
+    let mut place = Place::open(server).await;
+    let name = format!("policies-{}", place.namespace);
+    let rule = json!({ "apiGroups": ["monitoring.coreos.com"], "apiVersions": ["v1"], "resources": ["podmonitors"], "operations": ["*"] });
+    let hook = json!({
+        "name": "podmonitors.test.example", "rules": [rule], "failurePolicy": "Fail", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+        "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": place.namespace } },
+        "clientConfig": { "url": "https://127.0.0.1:1/validate" }, "timeoutSeconds": 2,
+    });
+    let hooks =
+        json!({ "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": { "name": name }, "webhooks": [hook] });
+    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", "ValidatingWebhookConfiguration"));
+    let all: Api<DynamicObject> = Api::all_with(place.client.clone(), &kind);
+    apply(&place.client, "", &hooks).await.unwrap();
+    place.with_pod_monitor(true);
+    let _operator = place.operator(Mood::default());
+    let mut orders = cluster("orders");
+    let fails = |cluster: &Cluster, what: &str| told(cluster).is_some_and(|told| told.reason.message.contains(what));
+    place.until(&mut orders, "it is told", |cluster, progress| fails(cluster, "could not be written") && *progress == Progress::Settled).await;
+    let mut orders = orders.change(None, vec![Change::Scale { instances: 2 }], Timestamp::now()).unwrap();
+    place.reach(&mut orders).await;
+    all.delete(&name, &DeleteParams::default()).await.unwrap();
+    place.until(&mut orders, "nothing is told", |cluster, progress| told(cluster).is_none() && *progress == Progress::Settled).await;
+    assert!(monitor(&place).await.is_some());
+
+    apply(&place.client, "", &hooks).await.unwrap();
+    eventually("the policies are in force", async || {
+        monitors(&place).delete("orders.metrics", &DeleteParams { dry_run: true, ..DeleteParams::default() }).await.is_err().then_some(())
+    })
+    .await;
+    place.with_pod_monitor(false);
+    place.until(&mut orders, "it is told", |cluster, progress| fails(cluster, "could not be deleted") && *progress == Progress::Settled).await;
+    all.delete(&name, &DeleteParams::default()).await.unwrap();
+    place.until(&mut orders, "it goes", |cluster, progress| told(cluster).is_none() && *progress == Progress::Settled).await;
+    assert!(monitor(&place).await.is_none());
+}
+
 /// The watch tells of it, and where none is wanted there is no watch.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_look_asks_nobody_for_pod_monitors() {

@@ -104,14 +104,14 @@ impl Cnpg {
         }
         let mut outcome = Outcome::default();
         let object = build::cluster(cluster, &namespace, &catalog);
-        let marked = self.mark(cluster, &namespace, &world, &mut outcome).await?;
+        let marked = self.mark(cluster, &namespace, &world, &mut outcome).await;
         self.apply_cluster(cluster, &namespace, &if marked { object.monitored() } else { object }, &world, &mut outcome).await?;
         // Nobody carries them out while no primary serves, and then they would be tried again only half a minute after one does.
         if has_roles(&self.place) && outcome.blocked.is_none() && cluster.spec.power == Power::On && world.serves(cluster) {
             self.apply_inside(cluster, &namespace, &world, verifiers, &mut outcome).await?;
         }
         let Some(object) = world.own(cluster) else { return Ok(outcome.ended(Progress::Settled)) };
-        self.monitor(cluster, &namespace, object, &world, &mut outcome).await?;
+        self.monitor(cluster, &namespace, object, &world, &mut outcome).await;
         if outcome.moved.is_none() {
             self.act(cluster, &namespace, object, &world, &mut outcome).await?;
         }

@@ -36,8 +36,8 @@ pub struct Memory {
     touched: Mutex<HashMap<String, (u32, Instant)>>,
     /// Since when the primary has something else than the wish of that generation.
     doubts: Mutex<HashMap<ClusterId, (u64, Instant)>>,
-    /// What the last try to write or delete a PodMonitor came to, if to nothing.
-    unmonitored: Mutex<HashMap<ClusterId, String>>,
+    /// What the last try to write or delete a PodMonitor came to, if to nothing, and since when the next one is waited for.
+    unmonitored: Mutex<HashMap<ClusterId, (String, Instant)>>,
 }
 
 impl Memory {
@@ -45,7 +45,7 @@ impl Memory {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| *of != id);
         self.changed.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         self.doubts.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        self.note_unmonitored(id, None);
+        self.unmonitored.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
     /// Whether a change is so fresh that the operator may not have seen it.
@@ -89,16 +89,17 @@ impl Memory {
 
     /// What the last try to write or delete its PodMonitor came to, if to nothing: sentences.
     pub(super) fn unmonitored(&self, id: ClusterId) -> Option<String> {
-        self.unmonitored.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        self.unmonitored.lock().unwrap_or_else(PoisonError::into_inner).get(&id).map(|(why, _)| why.clone())
     }
 
-    /// None: it worked.
-    pub(super) fn note_unmonitored(&self, id: ClusterId, why: Option<String>) {
+    /// None: it worked. Whether somebody has to see to it that it is tried again after `pause`: nobody does yet.
+    pub(super) fn note_unmonitored(&self, id: ClusterId, why: Option<String>, pause: Duration) -> bool {
         let mut unmonitored = self.unmonitored.lock().unwrap_or_else(PoisonError::into_inner);
-        match why {
-            Some(why) => drop(unmonitored.insert(id, why)),
-            None => drop(unmonitored.remove(&id)),
-        }
+        let before = unmonitored.remove(&id).map(|(_, since)| since).filter(|since| since.elapsed() < pause);
+        why.is_some_and(|why| {
+            unmonitored.insert(id, (why, before.unwrap_or_else(Instant::now)));
+            before.is_none()
+        })
     }
 
     pub(super) fn note_change(&self, id: ClusterId) {
@@ -109,5 +110,22 @@ impl Memory {
     pub(super) fn note_unrest(&self, id: ClusterId) {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         self.doubts.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::Uuid;
+
+    #[test]
+    fn one_who_fails_again_and_again_is_waited_for_once() {
+        let (memory, id, pause) = (Memory::default(), ClusterId(Uuid::nil()), Duration::from_secs(300));
+        let fails = |pause| memory.note_unmonitored(id, Some("It fails.".into()), pause);
+        assert_eq!([fails(pause), fails(pause), fails(pause)], [true, false, false]);
+        assert_eq!(memory.unmonitored(id).as_deref(), Some("It fails."));
+        assert!(fails(Duration::ZERO), "the pause is over");
+        assert!(!memory.note_unmonitored(id, None, pause) && memory.unmonitored(id).is_none());
+        assert!(fails(pause));
     }
 }

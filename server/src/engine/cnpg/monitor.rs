@@ -9,16 +9,17 @@ use super::{
     need::stranger,
     world::World,
 };
-use crate::engine::{
-    EngineError,
-    kube::{failure::Failure, object::Object},
-};
+use crate::engine::{EngineError, kube::object::Object};
 use domain::{
     Cluster,
     status::{Reason, reasons},
 };
 use kube::api::PropagationPolicy;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::time::timeout;
+
+/// After what failed.
+const AGAIN: Duration = Duration::from_secs(300);
 
 /// What stands there of it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,7 +45,7 @@ pub fn told(cluster: &Cluster, monitor: &Monitor, failed: Option<String>) -> Opt
         Monitor::Unseen(why) => Some(Reason::new("PodMonitorUnseen", format!("The PodMonitor could not be read: {}.", why.trim_end_matches('.')))),
         Monitor::Seen(found) => {
             let foreign = found.as_deref().and_then(|object| stranger(cluster, &MONITOR, &object.meta));
-            let foreign = foreign.map(|reason| format!("{}. Until then the portal makes none for this cluster.", reason.message.trim_end_matches('.')));
+            let foreign = foreign.map(|reason| format!("The portal makes no PodMonitor for this cluster. {}", reason.message));
             Some(Reason::new("PodMonitor", foreign.or(failed)?))
         }
     }
@@ -52,14 +53,14 @@ pub fn told(cluster: &Cluster, monitor: &Monitor, failed: Option<String>) -> Opt
 
 impl Cnpg {
     /// Whether the Cluster is to carry the mark. Takes away first what is not wanted any more.
-    pub(super) async fn mark(&self, cluster: &Cluster, namespace: &str, world: &World, outcome: &mut Outcome) -> Result<bool, EngineError> {
+    pub(super) async fn mark(&self, cluster: &Cluster, namespace: &str, world: &World, outcome: &mut Outcome) -> bool {
         let marked = world.own(cluster).is_some_and(is_marked);
         if self.place.target().pod_monitor {
-            return Ok(marked || self.place.monitors());
+            return marked || self.place.monitors();
         }
         match (marked, &world.monitor) {
-            (false, _) | (true, Monitor::Seen(None)) => Ok(false),
-            (true, Monitor::Skipped | Monitor::Unseen(_)) => Ok(true),
+            (false, _) | (true, Monitor::Seen(None)) => false,
+            (true, Monitor::Skipped | Monitor::Unseen(_)) => true,
             (true, Monitor::Seen(Some(object))) => {
                 if object.meta.deleting.is_none() {
                     let name = &object.meta.name;
@@ -68,30 +69,22 @@ impl Cnpg {
                             outcome.moved(format!("PodMonitor {name} was deleted."));
                             None
                         }
-                        Err(Failure::Blocked(reason)) => Some(format!("PodMonitor {name} is not wanted any more and could not be deleted. {}", reason.message)),
-                        Err(failure) => return Err(failure.into()),
+                        Err(failure) => Some(format!("PodMonitor {name} is not wanted any more and could not be deleted: {}", EngineError::from(failure))),
                     };
-                    self.memory.note_unmonitored(cluster.id, failed);
+                    self.note(cluster, failed);
                 }
-                Ok(true)
+                true
             }
         }
     }
 
     /// Applies it. `object`: the Cluster, which takes it along when it goes.
-    pub(super) async fn monitor(
-        &self,
-        cluster: &Cluster,
-        namespace: &str,
-        object: &Object<crd::Cluster>,
-        world: &World,
-        outcome: &mut Outcome,
-    ) -> Result<(), EngineError> {
-        let Monitor::Seen(live) = &world.monitor else { return Ok(()) };
+    pub(super) async fn monitor(&self, cluster: &Cluster, namespace: &str, object: &Object<crd::Cluster>, world: &World, outcome: &mut Outcome) {
+        let Monitor::Seen(live) = &world.monitor else { return };
         let live = live.as_deref();
         let foreign = live.is_some_and(|live| live.meta.owner() != Some(cluster.id) || live.meta.deleting.is_some());
         if !self.place.monitors() || !is_marked(object) || foreign {
-            return Ok(());
+            return;
         }
         let wanted = build::monitor(cluster, namespace, Some(&object.meta.uid));
         let failed = match self.apply(cluster, namespace, &wanted, live.map(|live| (&live.meta, &*live.body.spec))).await {
@@ -105,12 +98,21 @@ impl Cnpg {
                 None
             }
             // Metrics that nobody collects are no reason to stop.
-            Err(EngineError::Blocked(reason)) => {
-                Some(format!("PodMonitor {} could not be written, so Prometheus does not find the metrics of this cluster. {}", wanted.name, reason.message))
-            }
-            Err(error) => return Err(error),
+            Err(error) => Some(format!("PodMonitor {} could not be written, so Prometheus may not find the metrics of this cluster: {error}", wanted.name)),
         };
-        self.memory.note_unmonitored(cluster.id, failed);
-        Ok(())
+        self.note(cluster, failed);
+    }
+
+    /// `failed`: what it came to, if to nothing. Then the cluster, which may be as wished for otherwise, is looked at again.
+    fn note(&self, cluster: &Cluster, failed: Option<String>) {
+        if self.memory.note_unmonitored(cluster.id, failed, AGAIN) {
+            let (place, id) = (self.place.clone(), cluster.id);
+            tokio::spawn(async move {
+                let stop = place.target().stop.clone();
+                if timeout(AGAIN, stop.cancelled()).await.is_err() {
+                    place.nudge(id);
+                }
+            });
+        }
     }
 }

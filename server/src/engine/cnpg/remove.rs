@@ -55,12 +55,8 @@ impl Cnpg {
         if let Monitor::Seen(Some(monitor)) = &world.monitor
             && monitor.meta.owner() == Some(cluster.id)
         {
-            match self.drop(&crd::MONITOR, &namespace, &monitor.meta).await {
-                Ok(progress) => left = Some(progress),
-                // Left to Kubernetes.
-                Err(EngineError::Blocked(_)) => {}
-                Err(error) => return Err(error),
-            }
+            // What fails is left to Kubernetes.
+            left = self.drop(&crd::MONITOR, &namespace, &monitor.meta).await.ok().or(left);
         }
         // Of a creation that was cut off there may be Secrets without a role.
         for user in cluster.spec.users.keys() {
