@@ -1,6 +1,6 @@
 //! The frame around every page: document, routes, sidebar, top bar, banner, palette.
 
-use crate::view::Drawn;
+use crate::view::{Drawn, Html, view};
 use crate::{
     api::boot::Boot,
     component::{icon, note},
@@ -36,10 +36,10 @@ pub fn App() -> impl IntoView {
         Effect::new(move || live.start());
     }
     // Every page is rendered whole: it must be complete for a browser that runs no script.
-    view! {
+    leptos::view! {
         <Title formatter=|page: String| if page.is_empty() { "Howdah".into() } else { format!("{page} · Howdah") }/>
         <Router>
-            <Routes fallback=|| framed(page::not_found()).drawn()>
+            <Routes fallback=|| framed(page::not_found())>
                 <Route path=link::SIGN_IN view=page::sign_in::SignIn ssr=SsrMode::Async/>
                 <ParentRoute path=link::ROOT view=Frame ssr=SsrMode::Async>
                     <Route path=link::ROOT view=page::clusters::Clusters/>
@@ -57,22 +57,21 @@ pub fn App() -> impl IntoView {
             </Routes>
         </Router>
     }
-    .drawn()
 }
 
 /// The frame around the page of the current address.
 #[component]
 fn Frame() -> impl IntoView {
-    framed(view! { <Outlet/> }.drawn())
+    framed(view! { <Outlet/> })
 }
 
-fn framed(page: AnyView) -> AnyView {
+fn framed(page: Html) -> Html {
     let boot = use_boot();
     let place = use_location();
     if boot.actor.is_none() && boot.reachable {
         let back = place.pathname.get_untracked();
         let target = if back == "/" { Link::SignIn.path() } else { format!("{}?next={back}", Link::SignIn.path()) };
-        return view! { <Redirect path=target/> }.drawn();
+        return view! { <Redirect path=target/> };
     }
     let live = use_live();
     keys::listen();
@@ -95,7 +94,6 @@ fn framed(page: AnyView) -> AnyView {
         {keys::help()}
         <div class="sr" role="status">{move || live.announcement().get()}</div>
     }
-    .drawn()
 }
 
 /// What the server knew when it rendered the page.
@@ -109,22 +107,21 @@ pub fn may(action: domain::Action) -> bool {
 }
 
 /// Title of the page, heading, what is below it, and the actions at its right.
-pub fn page_head(title: impl Into<String>, beside: impl IntoView + 'static, below: impl IntoView + 'static, actions: impl IntoView + 'static) -> AnyView {
+pub fn page_head(title: impl Into<String>, beside: impl Drawn, below: impl Drawn, actions: impl Drawn) -> Html {
     let title = title.into();
     view! {
         <Title text=title.clone()/>
         <header class="page-head">
             <div class="stack" style="--gap:.35rem">
-                <div class="row" style="--gap:.65rem"><h1>{title}</h1>{beside.drawn()}</div>
-                {below.drawn()}
+                <div class="row" style="--gap:.65rem"><h1>{title}</h1>{beside}</div>
+                {below}
             </div>
-            <div class="row">{actions.drawn()}</div>
+            <div class="row">{actions}</div>
         </header>
     }
-    .drawn()
 }
 
 /// A link that looks like an action.
-pub fn link_button(class: &'static str, to: &Link, symbol: &'static str, label: &'static str) -> AnyView {
-    view! { <a class=class href=to.path()>{icon(symbol)}{label}</a> }.drawn()
+pub fn link_button(class: &'static str, to: &Link, symbol: &'static str, label: &'static str) -> Html {
+    view! { <a class=class href=to.path()>{icon(symbol)}{label}</a> }
 }

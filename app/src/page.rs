@@ -1,8 +1,7 @@
 //! Pages: fetch and compose; one file a page.
 
-use crate::view::Drawn;
+use crate::view::{Html, view};
 use crate::{component::icon, link::Link};
-use leptos::prelude::*;
 
 pub mod actions;
 pub mod cluster;
@@ -18,9 +17,9 @@ pub mod sign_in;
 pub mod yaml;
 
 /// Nothing is at this address, or nothing that this reader may know of.
-pub fn not_found() -> AnyView {
+pub fn not_found() -> Html {
     #[cfg(feature = "ssr")]
-    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
+    if let Some(response) = leptos::context::use_context::<leptos_axum::ResponseOptions>() {
         response.set_status(axum::http::StatusCode::NOT_FOUND);
     }
     view! {
@@ -31,5 +30,4 @@ pub fn not_found() -> AnyView {
             <a class="btn primary" href=Link::Clusters.path()>{icon("db")}"See all clusters"</a>
         </div></section>
     }
-    .drawn()
 }

@@ -1,108 +1,154 @@
-//! Type-erased views that cost fewer bytes in the browser.
-//!
-//! Leptos keeps two ways to take over the server's HTML for each erased view: at once, and piece by piece while parts of the program are still being
-//! fetched. Nothing here is fetched in parts, so the second way, a seventh of the whole program, is left out.
+//! What pages are made of: one type for all that can be drawn. Leptos has a type for each piece of each page instead, and the browser would fetch a copy
+//! of everything that can be done with a view for every one of them.
 
-use leptos::{
-    attr::{Attribute, any_attribute::AnyAttribute},
-    prelude::*,
-    tachys::{
-        hydration::Cursor,
-        ssr::StreamBuilder,
-        view::PositionState,
-        view::{Position, add_attr::AddAnyAttr},
-    },
-};
-use std::any::TypeId;
+use leptos::prelude::*;
+use std::{any::Any, borrow::Cow};
 
-/// Any view as an [`AnyView`].
-pub trait Drawn {
-    /// In place of `into_any`.
-    fn drawn(self) -> AnyView;
+mod element;
+mod render;
+mod state;
+#[cfg(all(test, feature = "ssr"))]
+mod tests;
+mod worth;
+
+pub use element::{Element, Kind};
+pub use markup::view;
+pub use worth::{Value, Worth};
+
+/// Something to be drawn.
+pub enum Html {
+    /// Words.
+    Text(Cow<'static, str>),
+    /// An element with all that is in it.
+    Element(Element),
+    /// Some, always as many as they are.
+    Many(Vec<Html>),
+    /// Some; the next time there may be more or fewer.
+    List(Vec<Html>),
+    /// Drawn anew whenever what it reads has changed.
+    Live(Box<dyn FnMut() -> Html + Send>),
+    /// Of Leptos and its router. Boxed, since it is many times as large as the rest.
+    Foreign(Box<AnyView>),
 }
 
-impl<T> Drawn for T
+/// What a component answers, as what is drawn.
+pub fn component<T>(view: T) -> Html
 where
     T: RenderHtml + Send + 'static,
 {
-    fn drawn(self) -> AnyView {
-        // One that is erased already is not wrapped again.
-        if TypeId::of::<T>() == TypeId::of::<AnyView>() { self.into_any() } else { AtOnce(self).into_any() }
+    let mut view = Some(view);
+    let any: &mut dyn Any = &mut view;
+    // Ours answer that already, and what is erased is not erased again.
+    if let Some(html) = any.downcast_mut::<Option<Html>>() {
+        return html.take().drawn();
+    }
+    if let Some(view) = any.downcast_mut::<Option<AnyView>>() {
+        return view.take().drawn();
+    }
+    view.map(IntoAny::into_any).drawn()
+}
+
+/// What can be drawn.
+pub trait Drawn {
+    /// It, drawn.
+    fn drawn(self) -> Html;
+}
+
+/// Some that are drawn, one after the other.
+pub trait DrawnAll {
+    /// All of them; the next time there may be more or fewer.
+    fn drawn_all(self) -> Html;
+}
+
+impl<I> DrawnAll for I
+where
+    I: IntoIterator<Item: Drawn>,
+{
+    fn drawn_all(self) -> Html {
+        Html::List(self.into_iter().map(Drawn::drawn).collect())
     }
 }
 
-/// A view that is taken over at once.
-struct AtOnce<T>(T);
-
-impl<T: Render> Render for AtOnce<T> {
-    type State = T::State;
-
-    fn build(self) -> Self::State {
-        self.0.build()
-    }
-
-    fn rebuild(self, state: &mut Self::State) {
-        self.0.rebuild(state);
+impl Drawn for Html {
+    fn drawn(self) -> Html {
+        self
     }
 }
 
-impl<T: AddAnyAttr> AddAnyAttr for AtOnce<T> {
-    type Output<A: Attribute> = AtOnce<T::Output<A>>;
-
-    fn add_any_attr<A: Attribute>(self, attr: A) -> Self::Output<A>
-    where
-        Self::Output<A>: RenderHtml,
-    {
-        AtOnce(self.0.add_any_attr(attr))
+impl Drawn for AnyView {
+    fn drawn(self) -> Html {
+        Html::Foreign(Box::new(self))
     }
 }
 
-impl<T: RenderHtml> RenderHtml for AtOnce<T> {
-    type AsyncOutput = T::AsyncOutput;
-    type Owned = AtOnce<T::Owned>;
-
-    const MIN_LENGTH: usize = T::MIN_LENGTH;
-    const EXISTS: bool = T::EXISTS;
-
-    fn dry_resolve(&mut self) {
-        self.0.dry_resolve();
-    }
-
-    async fn resolve(self) -> Self::AsyncOutput {
-        self.0.resolve().await
-    }
-
-    fn html_len(&self) -> usize {
-        self.0.html_len()
-    }
-
-    fn to_html_with_buf(self, buf: &mut String, position: &mut Position, escape: bool, mark_branches: bool, extra_attrs: Vec<AnyAttribute>) {
-        self.0.to_html_with_buf(buf, position, escape, mark_branches, extra_attrs);
-    }
-
-    fn to_html_async_with_buf<const OUT_OF_ORDER: bool>(
-        self,
-        buf: &mut StreamBuilder,
-        position: &mut Position,
-        escape: bool,
-        mark_branches: bool,
-        extra_attrs: Vec<AnyAttribute>,
-    ) where
-        Self: Sized,
-    {
-        self.0.to_html_async_with_buf::<OUT_OF_ORDER>(buf, position, escape, mark_branches, extra_attrs);
-    }
-
-    fn hydrate<const FROM_SERVER: bool>(self, cursor: &Cursor, position: &PositionState) -> Self::State {
-        self.0.hydrate::<FROM_SERVER>(cursor, position)
-    }
-
-    /// Only asked for by programs that come in parts. What the trait would do here is a second copy of `hydrate` for every view.
-    async fn hydrate_async(self, _: &Cursor, _: &PositionState) -> Self::State {
-        unreachable!("views are taken over at once")
-    }
-
-    fn into_owned(self) -> Self::Owned {
-        AtOnce(self.0.into_owned())
+impl Drawn for () {
+    fn drawn(self) -> Html {
+        Html::Many(Vec::new())
     }
 }
+
+impl Drawn for &'static str {
+    fn drawn(self) -> Html {
+        Html::Text(Cow::Borrowed(self))
+    }
+}
+
+impl Drawn for String {
+    fn drawn(self) -> Html {
+        Html::Text(Cow::Owned(self))
+    }
+}
+
+impl<T: Drawn> Drawn for Vec<T> {
+    fn drawn(self) -> Html {
+        self.drawn_all()
+    }
+}
+
+impl<T: Drawn, const N: usize> Drawn for [T; N] {
+    fn drawn(self) -> Html {
+        Html::Many(self.into_iter().map(Drawn::drawn).collect())
+    }
+}
+
+impl<T: Drawn> Drawn for Option<T> {
+    fn drawn(self) -> Html {
+        self.map_or_else(|| ().drawn(), Drawn::drawn)
+    }
+}
+
+impl<F, T> Drawn for F
+where
+    F: FnMut() -> T + Send + 'static,
+    T: Drawn,
+{
+    fn drawn(mut self) -> Html {
+        Html::Live(Box::new(move || self().drawn()))
+    }
+}
+
+macro_rules! signals {
+    ($($signal:ident),*) => {$(
+        impl<T> Drawn for $signal<T>
+        where
+            T: Drawn + Clone + Send + Sync + 'static,
+        {
+            fn drawn(self) -> Html {
+                Html::Live(Box::new(move || self.get().drawn()))
+            }
+        }
+    )*};
+}
+
+macro_rules! numbers {
+    ($($number:ty),*) => {$(
+        impl Drawn for $number {
+            fn drawn(self) -> Html {
+                Html::Text(Cow::Owned(self.to_string()))
+            }
+        }
+    )*};
+}
+
+signals!(Signal, Memo, RwSignal);
+numbers!(u8, u16, u32, u64, usize, i32, i64);

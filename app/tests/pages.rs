@@ -210,7 +210,7 @@ async fn a_refused_form_keeps_every_typed_word_and_names_each_field() {
         .says("value=\"v16\" checked")
         .says("value=\"large\" checked")
         .says("value=\"0\"")
-        .says("name=\"strict\" value=\"true\" checked");
+        .says("value=\"true\" name=\"strict\" checked");
     answer.says("A name starts with a lower-case letter.").says("From 1Gi to 1024Gi.").says("Writes would wait for ever").says("3 fields to fix");
     answer.says("aria-invalid=\"true\"").says("content=\"/clusters/new\"").says(&Uuid::from_u128(7).to_string());
 }

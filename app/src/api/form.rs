@@ -7,7 +7,7 @@
 //!   and the error travel in the context as [`Returned`]; passwords and secrets are left out. The address bar is put right by [`restore_address`].
 //! - Pages do not see the difference: [`Form`] gives the error of each field and the text to start from.
 
-use crate::view::Drawn;
+use crate::view::{Html, view};
 use domain::{Conflict, Error};
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
@@ -97,14 +97,14 @@ fn covers(field: &str, path: &str) -> bool {
 }
 
 /// The hidden input that says which page a form is on.
-pub(super) fn page_field() -> AnyView {
+pub(super) fn page_field() -> Html {
     let place = use_location();
     let here = move || {
         let (path, query) = (place.pathname.get(), place.search.get());
         let query = query.trim_start_matches('?').to_owned();
         if query.is_empty() { path } else { format!("{path}?{query}") }
     };
-    view! { <input type="hidden" name=PAGE value=here/> }.drawn()
+    view! { <input type="hidden" name=PAGE value=here/> }
 }
 
 /// Sends the browser to `path` once the form was accepted, with or without JavaScript.

@@ -2,7 +2,7 @@
 //! many forms would otherwise carry the code to encode, send and decode each of them into the browser.
 
 use super::form::{Form, Returned, page_field};
-use crate::view::Drawn;
+use crate::view::{DrawnAll, Html, view};
 use domain::{Conflict, Error};
 use leptos::{ev::SubmitEvent, prelude::*};
 
@@ -60,7 +60,7 @@ impl Post {
 }
 
 /// The form itself. `hidden` are inputs that people do not see: name and value.
-pub fn post_form(post: Post, class: &'static str, hidden: Vec<(&'static str, Signal<String>)>, children: AnyView) -> AnyView {
+pub fn post_form(post: Post, class: &'static str, hidden: Vec<(&'static str, Signal<String>)>, children: Html) -> Html {
     #[cfg(feature = "hydrate")]
     let navigate = leptos_router::hooks::use_navigate();
     let send = move |event: SubmitEvent| {
@@ -69,8 +69,8 @@ pub fn post_form(post: Post, class: &'static str, hidden: Vec<(&'static str, Sig
         #[cfg(not(feature = "hydrate"))]
         drop(event);
     };
-    let hidden = hidden.into_iter().map(|(name, value)| view! { <input type="hidden" name=name value=value/> }).collect_view();
-    view! { <form method="post" action=post.endpoint class=class on:submit=send>{page_field()}{hidden}{children}</form> }.drawn()
+    let hidden = hidden.into_iter().map(|(name, value)| view! { <input type="hidden" name=name value=value/> }).drawn_all();
+    view! { <form method="post" action=post.endpoint class=class on:submit=send>{page_field()}{hidden}{children}</form> }
 }
 
 #[cfg(feature = "hydrate")]

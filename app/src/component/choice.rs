@@ -1,8 +1,7 @@
 //! Choices: few words on one line, cards with numbers, switches and check boxes. All are real radios and boxes.
 
 use crate::api::form::Form;
-use crate::view::Drawn;
-use leptos::prelude::*;
+use crate::view::{DrawnAll, Html, view};
 
 /// One of several.
 #[derive(Clone, Default)]
@@ -27,17 +26,17 @@ impl Choice {
 }
 
 /// Two to six exclusive values on one line. Starts from what was typed, else from `value`.
-pub fn seg(form: Form, name: &'static str, value: impl Into<String>, all: Vec<Choice>) -> AnyView {
+pub fn seg(form: Form, name: &'static str, value: impl Into<String>, all: Vec<Choice>) -> Html {
     let chosen = form.value(name, value);
     let all = all.into_iter().map(|choice| {
         let checked = choice.value == chosen;
         view! { <label style="min-inline-size:2.25rem;justify-content:center"><input type="radio" name=name value=choice.value checked=checked disabled=choice.disabled/>{choice.label}</label> }
     });
-    view! { <div class="seg" style="justify-self:start">{all.collect_view()}</div> }.drawn()
+    view! { <div class="seg" style="justify-self:start">{all.drawn_all()}</div> }
 }
 
 /// Exclusive values that need numbers, as cards. `min` is the least width of one.
-pub fn choice(form: Form, name: &'static str, value: impl Into<String>, min: &'static str, all: Vec<Choice>) -> AnyView {
+pub fn choice(form: Form, name: &'static str, value: impl Into<String>, min: &'static str, all: Vec<Choice>) -> Html {
     let chosen = form.value(name, value);
     let all = all.into_iter().map(|choice| {
         let checked = choice.value == chosen;
@@ -50,18 +49,17 @@ pub fn choice(form: Form, name: &'static str, value: impl Into<String>, min: &'s
             </label>
         }
     });
-    view! { <div class="grid" style=format!("--min:{min};gap:var(--s2)")>{all.collect_view()}</div> }.drawn()
+    view! { <div class="grid" style=format!("--min:{min};gap:var(--s2)")>{all.drawn_all()}</div> }
 }
 
 /// A box that is part of a form. `on` is what it starts from.
-pub fn check(form: Form, name: &'static str, on: bool, label: impl Into<String>, text: impl Into<String>) -> AnyView {
+pub fn check(form: Form, name: &'static str, on: bool, label: impl Into<String>, text: impl Into<String>) -> Html {
     let checked = form.typed(name).map_or(on, |typed| !typed.is_empty());
     view! { <label class="check"><input type="checkbox" name=name value="true" checked=checked/><span><b>{label.into()}</b><small>{text.into()}</small></span></label> }
-        .drawn()
 }
 
 /// A switch: turns a group on.
-pub fn switch(form: Form, name: &'static str, on: bool, label: impl Into<String>) -> AnyView {
+pub fn switch(form: Form, name: &'static str, on: bool, label: impl Into<String>) -> Html {
     let checked = form.typed(name).map_or(on, |typed| !typed.is_empty());
-    view! { <label class="switch"><input type="checkbox" role="switch" name=name value="true" checked=checked/>{label.into()}</label> }.drawn()
+    view! { <label class="switch"><input type="checkbox" role="switch" name=name value="true" checked=checked/>{label.into()}</label> }
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::draft::percent;
 use crate::link::{self, Link};
-use crate::view::Drawn;
+use crate::view::{Drawn, DrawnAll, Html, view};
 use domain::{Cluster, place::Access, status::EndpointKind};
 use leptos::prelude::*;
 use leptos_router::{components::Form, hooks::use_query_map};
@@ -15,7 +15,7 @@ use snippet::{CA_FILE, Choice, Language, Trust};
 pub mod snippet;
 
 /// The card.
-pub fn connect(cluster: Signal<Cluster>, access: Option<Access>) -> AnyView {
+pub fn connect(cluster: Signal<Cluster>, access: Option<Access>) -> Html {
     let access = StoredValue::new(access);
     let query = use_query_map();
     let choice = Memo::new(move |_| {
@@ -27,7 +27,11 @@ pub fn connect(cluster: Signal<Cluster>, access: Option<Access>) -> AnyView {
     let data = Link::Data(name.clone()).path();
     let lacks = Memo::new(move |_| cluster.read().spec.users.is_empty() || cluster.read().spec.databases.is_empty());
     let body = move || {
-        if lacks.get() { first_steps(&data) } else { view! { {chooser(cluster, choice)}{result(cluster, choice, &data, access)}{ways(access)} }.drawn() }
+        if lacks.get() {
+            first_steps(&data)
+        } else {
+            view! { {chooser(cluster, choice)}{result(cluster, choice, &data, access)}{ways(access)} }
+        }
     };
     let external = move || if cluster.read().spec.external { "TLS required. External access is on." } else { "TLS required. External access is off." };
     let network = format!("{}#network", Link::Settings(name).path());
@@ -38,16 +42,15 @@ pub fn connect(cluster: Signal<Cluster>, access: Option<Access>) -> AnyView {
     card("connect", "Connect", (), body)
 }
 
-fn first_steps(data: &str) -> AnyView {
+fn first_steps(data: &str) -> Html {
     let (user, database) = (format!("{data}?dialog=add-user"), format!("{data}?dialog=add-database"));
     view! {
         <p class="muted">"To connect, a user and a database are needed."</p>
         <div class="row"><a class="btn small" href=user>{icon("user")}"Add a user"</a><a class="btn small" href=database>{icon("db")}"Add a database"</a></div>
     }
-    .drawn()
 }
 
-fn chooser(cluster: Signal<Cluster>, choice: Memo<Choice>) -> AnyView {
+fn chooser(cluster: Signal<Cluster>, choice: Memo<Choice>) -> Html {
     let send = move |event: leptos::ev::Event| {
         #[cfg(feature = "hydrate")]
         if let Some(form) = event_target::<web_sys::HtmlInputElement>(&event).form() {
@@ -58,13 +61,13 @@ fn chooser(cluster: Signal<Cluster>, choice: Memo<Choice>) -> AnyView {
         drop(event);
     };
     let option = |value: String, label: String, selected: bool| view! { <option value=value selected=selected>{label}</option> };
-    let users = move || cluster.read().spec.users.keys().map(|u| option(u.to_string(), u.to_string(), u.as_str() == choice.read().user)).collect_view();
+    let users = move || cluster.read().spec.users.keys().map(|u| option(u.to_string(), u.to_string(), u.as_str() == choice.read().user)).drawn_all();
     let databases =
-        move || cluster.read().spec.databases.keys().map(|d| option(d.to_string(), d.to_string(), d.as_str() == choice.read().database)).collect_view();
+        move || cluster.read().spec.databases.keys().map(|d| option(d.to_string(), d.to_string(), d.as_str() == choice.read().database)).drawn_all();
     let endpoints = move || {
         let all = [(EndpointKind::Rw, "rw", "Read and write"), (EndpointKind::Ro, "ro", "Read only"), (EndpointKind::External, "ext", "From outside")];
         let here = all.into_iter().filter(|(kind, ..)| *kind == EndpointKind::Rw || cluster.read().status.endpoint(*kind).is_some());
-        here.map(|(kind, value, label)| option(value.into(), label.into(), choice.read().endpoint == kind)).collect_view()
+        here.map(|(kind, value, label)| option(value.into(), label.into(), choice.read().endpoint == kind)).drawn_all()
     };
     let languages = Language::ALL.map(|language| {
         let checked = choice.read_untracked().language == language;
@@ -81,17 +84,17 @@ fn chooser(cluster: Signal<Cluster>, choice: Memo<Choice>) -> AnyView {
             <noscript inner_html="<button class='btn small' type='submit'>Show this</button>"></noscript>
         </div>
     };
-    view! { <Form method="get" action="" noscroll=true replace=true>{fields.drawn()}</Form> }.drawn()
+    view! { <Form method="get" action="" noscroll=true replace=true>{fields}</Form> }
 }
 
 /// Commands that make it reachable from where it is not.
-fn ways(access: StoredValue<Option<Access>>) -> AnyView {
+fn ways(access: StoredValue<Option<Access>>) -> Html {
     let commands = access.with_value(|access| access.as_ref().map(|access| access.commands.clone())).unwrap_or_default();
     let all = commands.into_iter().map(|(what, command)| view! { <div class="field"><span class="label">{what}</span>{copy("Copy command", command)}</div> });
-    all.collect_view().drawn()
+    all.drawn_all().drawn()
 }
 
-fn result(cluster: Signal<Cluster>, choice: Memo<Choice>, data: &str, access: StoredValue<Option<Access>>) -> AnyView {
+fn result(cluster: Signal<Cluster>, choice: Memo<Choice>, data: &str, access: StoredValue<Option<Access>>) -> Html {
     let rotate = data.to_owned();
     // Where each cluster has an authority of its own, it comes with the page.
     let own = access.with_value(Option::is_some);
@@ -107,7 +110,7 @@ fn result(cluster: Signal<Cluster>, choice: Memo<Choice>, data: &str, access: St
     let is_known = Memo::new(move |_| address.read().is_some());
     let body = move || {
         if !is_known.get() {
-            return view! { <p class="muted">"The address appears here as soon as the primary is up."</p> }.drawn();
+            return view! { <p class="muted">"The address appears here as soon as the primary is up."</p> };
         }
         let what = format!("{} example", choice.read().language.name());
         let password = format!("{rotate}?dialog=password-{}", choice.read().user);
@@ -117,13 +120,12 @@ fn result(cluster: Signal<Cluster>, choice: Memo<Choice>, data: &str, access: St
             {code(what, example)}
             {checked(authority.clone(), trust())}
         }
-        .drawn()
     };
     body.drawn()
 }
 
 /// What the example checks of the server, and what it needs for that. `authority`: where the certificate authority is to be had.
-fn checked(authority: Option<String>, trust: Trust) -> AnyView {
+fn checked(authority: Option<String>, trust: Trust) -> Html {
     let why = match trust {
         Trust::Name | Trust::Nothing => "",
         Trust::Authority => " It checks who signed it, not the name: the certificate has none for the address from outside.",
@@ -131,8 +133,7 @@ fn checked(authority: Option<String>, trust: Trust) -> AnyView {
     match authority {
         Some(authority) => view! {
             <p class="hint">"The example checks the server's certificate: put the "<a href=authority rel="external" download=CA_FILE>"CA certificate"</a>" beside it as "<code>{CA_FILE}</code>"."{why}</p>
-        }
-        .drawn(),
-        None => view! { <p class="hint">"The example encrypts, but does not check the server's certificate: who signs it is not known here."</p> }.drawn(),
+        },
+        None => view! { <p class="hint">"The example encrypts, but does not check the server's certificate: who signs it is not known here."</p> },
     }
 }

@@ -1,7 +1,7 @@
 //! Dialogs. Each has an address (`?dialog=<id>`), so it opens without script; with script it is modal.
 
 use super::basic::icon;
-use crate::view::Drawn;
+use crate::view::{Drawn, Html, view};
 use leptos::{html, prelude::*};
 use leptos_router::{
     NavigateOptions,
@@ -32,7 +32,7 @@ pub fn Dialog(
 }
 
 /// The element itself: open when its address says so. For dialogs with a look of their own.
-pub fn frame(id: String, class: &'static str, label: String, children: AnyView) -> AnyView {
+pub fn frame(id: String, class: &'static str, label: String, children: Html) -> Html {
     let node = NodeRef::<html::Dialog>::new();
     let query = use_query_map();
     let is_open = {
@@ -76,7 +76,7 @@ pub fn frame(id: String, class: &'static str, label: String, children: AnyView) 
     });
     // The attribute is the server's alone: in the browser the element keeps it itself.
     let open = is_open.get_untracked();
-    view! { <dialog class=class id=id aria-labelledby=label open=open node_ref=node on:close=on_close>{children}</dialog> }.drawn()
+    view! { <dialog class=class id=id aria-labelledby=label open=open node_ref=node on:close=on_close>{children}</dialog> }
 }
 
 /// The address of this page with the dialog open.

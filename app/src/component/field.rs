@@ -2,7 +2,7 @@
 
 use super::basic::icon;
 use crate::api::form::Form;
-use crate::view::Drawn;
+use crate::view::{Drawn, DrawnAll, Html, view};
 use leptos::prelude::*;
 
 /// An input with label, hint and error. Starts from what was typed before the form came back, else from `value`.
@@ -55,7 +55,7 @@ pub fn Field(
             aria-describedby=tie.described aria-invalid=tie.invalid/>
     };
     let input = match unit {
-        Some(unit) => view! { <div class="join">{input}<span class="unit">{unit}</span></div> }.drawn(),
+        Some(unit) => view! { <div class="join">{input}<span class="unit">{unit}</span></div> },
         None => input.drawn(),
     };
     framed(id, label, hint, tie.error, input)
@@ -127,13 +127,13 @@ impl Tie {
     }
 }
 
-fn framed(id: String, label: String, hint: String, error: Signal<Option<String>>, input: AnyView) -> AnyView {
+fn framed(id: String, label: String, hint: String, error: Signal<Option<String>>, input: Html) -> Html {
     let hint = (!hint.is_empty()).then(|| view! { <p class="hint" id=format!("{id}-h")>{hint}</p> });
-    view! { <div class="field"><label for=id.clone()>{label}</label>{input}{hint}{error_line(id, error)}</div> }.drawn()
+    view! { <div class="field"><label for=id.clone()>{label}</label>{input}{hint}{error_line(id, error)}</div> }
 }
 
 /// The error below an input or a group, with the id that [`Tie`] names.
-pub fn error_line(id: String, error: Signal<Option<String>>) -> AnyView {
+pub fn error_line(id: String, error: Signal<Option<String>>) -> Html {
     (move || {
         let id = format!("{id}-e");
         error.get().map(|text| view! { <p class="error" id=id>{icon("bad")}<span>{text}</span></p> })
@@ -142,7 +142,7 @@ pub fn error_line(id: String, error: Signal<Option<String>>) -> AnyView {
 }
 
 /// What is wrong with a form as a whole: errors that belong to none of the fields `shown`, and a count of those that do.
-pub fn form_errors(form: Form, shown: &'static [&'static str]) -> AnyView {
+pub fn form_errors(form: Form, shown: &'static [&'static str]) -> Html {
     let elsewhere = form.elsewhere(shown);
     let error = form.error();
     let beside = move || match error.read().as_ref() {
@@ -156,14 +156,14 @@ pub fn form_errors(form: Form, shown: &'static [&'static str]) -> AnyView {
             n => Some(format!("{n} fields to fix.")),
         };
         let all = elsewhere.get().into_iter().chain(counted);
-        all.map(|text| view! { <p class="error">{icon("bad")}<span>{text}</span></p> }).collect_view()
+        all.map(|text| view! { <p class="error">{icon("bad")}<span>{text}</span></p> }).drawn_all()
     };
-    view! { <div role="alert" class="stack" style="--gap:.25rem">{lines}</div> }.drawn()
+    view! { <div role="alert" class="stack" style="--gap:.25rem">{lines}</div> }
 }
 
 /// The button that sends a form; busy while it is under way. `class` as in `btn primary`.
-pub fn submit(form: Form, class: &'static str, symbol: &'static str, label: impl Into<String>) -> AnyView {
+pub fn submit(form: Form, class: &'static str, symbol: &'static str, label: impl Into<String>) -> Html {
     let (label, busy) = (label.into(), form.busy);
     let symbol = move || if busy.get() { super::spinning("busy") } else { icon(symbol) };
-    view! { <button class=class type="submit" aria-busy=move || busy.get().then_some("true")>{symbol}{label}</button> }.drawn()
+    view! { <button class=class type="submit" aria-busy=move || busy.get().then_some("true")>{symbol}{label}</button> }
 }

@@ -5,24 +5,24 @@ use super::{
     time::ago,
     topology::tone::Tone,
 };
-use crate::view::Drawn;
+use crate::view::{Drawn, DrawnAll, Html, view};
 use leptos::prelude::*;
 use rows::{Alarm, Row, summary};
 
 pub mod rows;
 
 /// The card.
-pub fn health(rows: Memo<Vec<Row>>) -> AnyView {
+pub fn health(rows: Memo<Vec<Row>>) -> Html {
     let verdict = move || {
         let (tone, text) = summary(&rows.read());
         view! { <span class="push st" data-s=tone.name()>{symbol(tone)}{text}</span> }
     };
-    let list = move || rows.read().iter().map(row).collect_view();
+    let list = move || rows.read().iter().map(row).drawn_all();
     card("health", "Health", verdict, view! { <ul class="list">{list}</ul> })
 }
 
 /// What a person must know first, as notes. Nothing when there is nothing.
-pub fn alarms(all: Memo<Vec<Alarm>>) -> AnyView {
+pub fn alarms(all: Memo<Vec<Alarm>>) -> Html {
     let drawn = move || {
         all.read()
             .iter()
@@ -35,12 +35,12 @@ pub fn alarms(all: Memo<Vec<Alarm>>) -> AnyView {
                     </div>
                 }
             })
-            .collect_view()
+            .drawn_all()
     };
     drawn.drawn()
 }
 
-fn row(row: &Row) -> AnyView {
+fn row(row: &Row) -> Html {
     let since = row.since.map(|at| view! { " "<span class="xs faint nowrap">{ago(at)}</span> });
     view! {
         <li>
@@ -48,9 +48,8 @@ fn row(row: &Row) -> AnyView {
             <span class="push num muted" style="text-align:end">{row.evidence.clone()}{since}</span>
         </li>
     }
-    .drawn()
 }
 
-fn symbol(tone: Tone) -> AnyView {
+fn symbol(tone: Tone) -> Html {
     if tone == Tone::Busy { spinning("busy") } else { icon(tone.name()) }
 }

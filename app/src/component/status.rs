@@ -1,9 +1,8 @@
 //! How a cluster's state looks: ink, icon and word, always together.
 
 use super::basic::{icon, spinning};
-use crate::view::Drawn;
+use crate::view::{Html, view};
 use domain::{Cluster, Phase, status::InstanceState};
-use leptos::prelude::*;
 
 /// Ink (`data-s`), icon and word of a cluster's state.
 pub fn look(cluster: &Cluster) -> (&'static str, &'static str, &'static str) {
@@ -37,28 +36,28 @@ pub fn instance_look(state: &InstanceState) -> (&'static str, &'static str, &'st
 }
 
 /// Inline: icon and word.
-pub fn status(state: &'static str, symbol: &'static str, word: impl Into<String>) -> AnyView {
+pub fn status(state: &'static str, symbol: &'static str, word: impl Into<String>) -> Html {
     drawn("st", state, symbol, word.into())
 }
 
 /// For a page title: icon and word on a wash.
-pub fn pill(state: &'static str, symbol: &'static str, word: impl Into<String>) -> AnyView {
+pub fn pill(state: &'static str, symbol: &'static str, word: impl Into<String>) -> Html {
     drawn("st pill", state, symbol, word.into())
 }
 
 /// The state of a cluster, for a table.
-pub fn cluster_status(cluster: &Cluster) -> AnyView {
+pub fn cluster_status(cluster: &Cluster) -> Html {
     let (state, symbol, word) = look(cluster);
     status(state, symbol, word)
 }
 
 /// The state of a cluster, for a page title.
-pub fn cluster_pill(cluster: &Cluster) -> AnyView {
+pub fn cluster_pill(cluster: &Cluster) -> Html {
     let (state, symbol, word) = look(cluster);
     pill(state, symbol, word)
 }
 
-fn drawn(class: &'static str, state: &'static str, symbol: &'static str, word: String) -> AnyView {
+fn drawn(class: &'static str, state: &'static str, symbol: &'static str, word: String) -> Html {
     let symbol = if symbol == "busy" { spinning(symbol) } else { icon(symbol) };
-    view! { <span class=class data-s=state>{symbol}{word}</span> }.drawn()
+    view! { <span class=class data-s=state>{symbol}{word}</span> }
 }

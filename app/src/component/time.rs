@@ -1,21 +1,21 @@
 //! Times for people. Ages are counted from the page's own clock, so that the server's rendering and the browser's first one are equal.
 
 use crate::live::{seconds, use_live};
-use crate::view::Drawn;
+use crate::view::{Html, view};
 use domain::Timestamp;
 use leptos::prelude::*;
 
 /// `4 h ago`, ticking, with the full time in UTC on hover.
-pub fn ago(at: Timestamp) -> AnyView {
+pub fn ago(at: Timestamp) -> Html {
     let now = use_live().now();
     let text = move || age(at, now.get());
-    view! { <time datetime=at.to_string() title=utc(at)>{text}</time> }.drawn()
+    view! { <time datetime=at.to_string() title=utc(at)>{text}</time> }
 }
 
 /// `52 s so far`: how long something has been going on.
-pub fn since(at: Timestamp) -> AnyView {
+pub fn since(at: Timestamp) -> Html {
     let now = use_live().now();
-    view! { <time datetime=at.to_string() title=utc(at)>{move || format!("{} so far", span(seconds(at, now.get())))}</time> }.drawn()
+    view! { <time datetime=at.to_string() title=utc(at)>{move || format!("{} so far", span(seconds(at, now.get())))}</time> }
 }
 
 /// Relative under a day, the date after.

@@ -1,7 +1,7 @@
 //! Keyboard shortcuts: Ctrl K, C, /, G then a letter, ?. Single keys do nothing while somebody types, and can be turned off.
 
 use crate::component::Dialog;
-use crate::view::Drawn;
+use crate::view::{DrawnAll, Html, view};
 use leptos::prelude::*;
 
 /// Where a browser remembers that single keys are off.
@@ -15,7 +15,7 @@ pub fn listen() {
 }
 
 /// The list of shortcuts.
-pub fn help() -> AnyView {
+pub fn help() -> Html {
     let rows = [
         ("Search or run a command", "Ctrl K"),
         ("Create a cluster", "C"),
@@ -24,16 +24,15 @@ pub fn help() -> AnyView {
         ("Show this list", "?"),
         ("Close", "Esc"),
     ];
-    let rows = rows.map(|(what, key)| view! { <dt>{what}</dt><dd><kbd>{key}</kbd></dd> }).into_iter().collect_view();
+    let rows = rows.map(|(what, key)| view! { <dt>{what}</dt><dd><kbd>{key}</kbd></dd> }).into_iter().drawn_all();
     view! {
         <Dialog id="keys" title="Keyboard shortcuts">
             <div class="body stack"><dl class="kv ends">{rows}</dl>{switch()}</div>
         </Dialog>
     }
-    .drawn()
 }
 
-fn switch() -> AnyView {
+fn switch() -> Html {
     let on = RwSignal::new(true);
     #[cfg(feature = "hydrate")]
     Effect::new(move || on.set(browser::are_on()));
@@ -42,8 +41,7 @@ fn switch() -> AnyView {
         #[cfg(feature = "hydrate")]
         browser::turn(on.get_untracked());
     };
-    view! { <label class="switch needs-script"><input type="checkbox" role="switch" prop:checked=on on:change=change/>"Single keys, in this browser"</label> }
-        .drawn()
+    view! { <label class="switch needs-script"><input type="checkbox" role="switch" prop:checked=move || on.get() on:change=change/>"Single keys, in this browser"</label> }
 }
 
 #[cfg(feature = "hydrate")]

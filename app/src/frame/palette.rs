@@ -1,6 +1,6 @@
 //! The command palette: clusters, pages, commands. Without script its address shows it as a page of links with a filter of clusters.
 
-use crate::view::Drawn;
+use crate::view::{Drawn, DrawnAll, Html, view};
 use crate::{
     component::{
         dialog::{closed_path, frame},
@@ -28,7 +28,7 @@ struct Entry {
 }
 
 /// The palette, closed unless its address is open.
-pub fn palette() -> AnyView {
+pub fn palette() -> Html {
     let typed = RwSignal::new(String::new());
     let at = RwSignal::new(0usize);
     let clusters = use_clusters();
@@ -70,7 +70,7 @@ pub fn palette() -> AnyView {
     let options = move || {
         let groups = ["Commands", "Clusters", "Go to"];
         let found = found.get();
-        groups.map(|group| section(group, &found, at)).into_iter().collect_view()
+        groups.map(|group| section(group, &found, at)).into_iter().drawn_all()
     };
     // Once it led somewhere it starts anew.
     let forget = move || {
@@ -111,7 +111,7 @@ pub fn palette() -> AnyView {
             <label class="row" style="flex-wrap:nowrap;padding:.25rem .9rem;border-block-end:var(--b)">
                 {icon("search")}<span class="sr">"Search clusters, pages and commands"</span>
                 <input name="q" type="text" placeholder="Search clusters, pages and commands" autocomplete="off" autofocus role="combobox" aria-expanded="true"
-                    aria-controls="palette-list" aria-activedescendant=active prop:value=typed on:input=input on:keydown=pressed on:focus=select/>
+                    aria-controls="palette-list" aria-activedescendant=active prop:value=move || typed.get() on:input=input on:keydown=pressed on:focus=select/>
                 <a class="btn ghost icon small" href=closed_path() aria-label="Close">{icon("x")}</a>
             </label>
         </form>
@@ -129,15 +129,15 @@ fn narrowed(all: Vec<Entry>, typed: &str) -> Vec<Entry> {
     of("Commands").chain(of("Clusters").take(SHOWN)).chain(of("Go to")).collect()
 }
 
-fn section(group: &'static str, found: &[Entry], at: RwSignal<usize>) -> Option<AnyView> {
+fn section(group: &'static str, found: &[Entry], at: RwSignal<usize>) -> Option<Html> {
     let mine: Vec<_> = found.iter().enumerate().filter(|(_, entry)| entry.group == group).map(|(n, entry)| option(n, entry.clone(), at)).collect();
-    (!mine.is_empty()).then(|| view! { <div role="group" aria-label=group><h3 aria-hidden="true">{group}</h3>{mine}</div> }.drawn())
+    (!mine.is_empty()).then(|| view! { <div role="group" aria-label=group><h3 aria-hidden="true">{group}</h3>{mine}</div> })
 }
 
-fn option(n: usize, entry: Entry, at: RwSignal<usize>) -> AnyView {
+fn option(n: usize, entry: Entry, at: RwSignal<usize>) -> Html {
     let key = (!entry.key.is_empty()).then(|| view! { <kbd class="push">{entry.key}</kbd> });
     let selected = move || if at.get() == n { "true" } else { "false" };
-    view! { <a id=format!("palette-{n}") role="option" aria-selected=selected href=entry.path>{icon(entry.symbol)}{entry.label}{key}</a> }.drawn()
+    view! { <a id=format!("palette-{n}") role="option" aria-selected=selected href=entry.path>{icon(entry.symbol)}{entry.label}{key}</a> }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The sidebar: clusters, the pages of the cluster at hand, who is signed in. A drawer on small screens, opened without script.
 
-use crate::view::Drawn;
+use crate::view::{DrawnAll, Html, view};
 use crate::{
     api::boot::Boot,
     component::{dialog_path, icon, look},
@@ -12,7 +12,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
 /// The sidebar.
-pub fn sidebar(boot: &Boot) -> AnyView {
+pub fn sidebar(boot: &Boot) -> Html {
     let path = use_location().pathname;
     let here = Memo::new(move |_| Link::at(&path.read()));
     let clusters = use_clusters();
@@ -32,14 +32,13 @@ pub fn sidebar(boot: &Boot) -> AnyView {
             {me(boot)}
         </nav>
     }
-    .drawn()
 }
 
 fn current(here: Memo<Option<Link>>, page: &Link) -> Option<&'static str> {
     (here.read().as_ref() == Some(page)).then_some("page")
 }
 
-fn cluster_pages(name: ClusterName, here: Memo<Option<Link>>) -> AnyView {
+fn cluster_pages(name: ClusterName, here: Memo<Option<Link>>) -> Html {
     let clusters = use_clusters();
     let seen = {
         let name = name.clone();
@@ -50,19 +49,18 @@ fn cluster_pages(name: ClusterName, here: Memo<Option<Link>>) -> AnyView {
         view! { <li><a href=href aria-current=move || current(here, &page)>{icon(symbol)}{label}</a></li> }
     });
     let state = move || seen.get().map(|(state, ..)| state);
-    let symbol = move || seen.get().map_or_else(|| icon("db"), |(_, symbol, word)| view! { {icon(symbol)}<span class="sr">{word}" "</span> }.drawn());
+    let symbol = move || seen.get().map_or_else(|| icon("db"), |(_, symbol, word)| view! { {icon(symbol)}<span class="sr">{word}" "</span> });
     view! {
         <section aria-labelledby="nav-c">
             <h2 id="nav-c" class="st" data-s=state style="max-inline-size:100%">{symbol}<span class="trunc" title=name.to_string()>{name.to_string()}</span></h2>
-            <ul>{items.collect_view()}</ul>
+            <ul>{items.drawn_all()}</ul>
         </section>
     }
-    .drawn()
 }
 
-fn me(boot: &Boot) -> AnyView {
-    let Some(actor) = boot.actor.clone() else { return view! { <div></div> }.drawn() };
-    let initials: String = actor.name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect::<String>().to_uppercase();
+fn me(boot: &Boot) -> Html {
+    let Some(actor) = boot.actor.clone() else { return view! { <div></div> } };
+    let initials: String = actor.name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
     view! {
         <div>
             <button class="btn ghost block" type="button" style="padding-inline:.5rem" popovertarget="me">
@@ -79,5 +77,4 @@ fn me(boot: &Boot) -> AnyView {
             </div>
         </div>
     }
-    .drawn()
 }

@@ -1,6 +1,6 @@
 //! The top bar: where one is, how fresh the page is, search, theme.
 
-use crate::view::Drawn;
+use crate::view::{Drawn, DrawnAll, Html, view};
 use crate::{
     api::boot::{Boot, Theme},
     component::time::span,
@@ -12,7 +12,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
 /// The top bar.
-pub fn bar(boot: &Boot) -> AnyView {
+pub fn bar(boot: &Boot) -> Html {
     view! {
         <header class="top">
             <button class="btn ghost icon menu-btn" type="button" popovertarget="nav" aria-label="Open menu">{icon("menu")}</button>
@@ -25,10 +25,9 @@ pub fn bar(boot: &Boot) -> AnyView {
             {theme_button(boot.theme)}
         </header>
     }
-    .drawn()
 }
 
-fn crumbs() -> AnyView {
+fn crumbs() -> Html {
     let path = use_location().pathname;
     let all = move || {
         let here = Link::at(&path.read());
@@ -41,14 +40,14 @@ fn crumbs() -> AnyView {
             before.push((Link::Overview(name.clone()).path(), name.to_string()));
         }
         let last = here.map_or("Not found", |page| page.label());
-        let before = before.into_iter().map(|(href, label)| view! { <li><a href=href>{label}</a></li> }).collect_view();
+        let before = before.into_iter().map(|(href, label)| view! { <li><a href=href>{label}</a></li> }).drawn_all();
         view! { <ol class="crumbs">{before}<li><span aria-current="page">{last}</span></li></ol> }
     };
     all.drawn()
 }
 
 /// How old what is on the page may be. Not announced: it changes every second.
-fn freshness() -> AnyView {
+fn freshness() -> Html {
     let live = use_live();
     let (connection, heard, now) = (live.connection(), live.heard(), live.now());
     let ink = move || match connection.get() {
@@ -62,11 +61,11 @@ fn freshness() -> AnyView {
         (Connection::Live, Some(at)) => format!("Live, updated {} ago", span(seconds(at, now.get()))),
         (Connection::Lost { since }, _) => format!("Reconnecting, last update {} ago", span(seconds(heard.get().unwrap_or(since), now.get()))),
     };
-    view! { <span class="live wide" data-s=ink>{text}</span> }.drawn()
+    view! { <span class="live wide" data-s=ink>{text}</span> }
 }
 
 /// As the system, light, dark, and round again.
-fn theme_button(theme: Option<Theme>) -> AnyView {
+fn theme_button(theme: Option<Theme>) -> Html {
     let (now, next) = match theme {
         None => ("system", Theme::Light.name()),
         Some(Theme::Light) => ("light", Theme::Dark.name()),
@@ -80,5 +79,4 @@ fn theme_button(theme: Option<Theme>) -> AnyView {
             <button class="btn ghost icon theme" type="submit" aria-label=format!("Theme: {now}. Change theme")>{icon("auto")}</button>
         </form>
     }
-    .drawn()
 }

@@ -1,6 +1,6 @@
 //! What can be done to a whole cluster from more than one page: switch primary, restart, pause, resume, delete. Each is a dialog with an address.
 
-use crate::view::Drawn;
+use crate::view::{Drawn, DrawnAll, Html, view};
 use crate::{
     api::{
         post::{Post, post_form},
@@ -24,7 +24,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::hooks::use_query_map;
 
 /// What stands above every page of a cluster: its header, and what cannot wait.
-pub fn top(actions: impl IntoView + 'static) -> AnyView {
+pub fn top(actions: impl Drawn) -> Html {
     let cluster = crate::page::cluster::use_cluster();
     let alarms = Memo::new(move |_| health::rows::alarms(&cluster.read()));
     let overview = Link::Overview(cluster.read_untracked().name.clone()).path();
@@ -32,7 +32,7 @@ pub fn top(actions: impl IntoView + 'static) -> AnyView {
     let act = move || {
         others.get().then(|| view! { <p style="margin-block-end:var(--s4)"><a class="btn" href=format!("{overview}?dialog=take-over")>{icon("edit")}"Take over these fields"</a></p> })
     };
-    view! { {cluster_head(actions)}{health::alarms(alarms)}{act} }.drawn()
+    view! { {cluster_head(actions)}{health::alarms(alarms)}{act} }
 }
 
 /// The last measurement, as the stream or the first look gave it. None while there is nothing to measure.
@@ -55,11 +55,11 @@ pub fn wanted_dialog() -> Memo<Option<String>> {
 }
 
 /// The items of the menu in the header.
-pub fn items(cluster: Signal<Cluster>) -> AnyView {
+pub fn items(cluster: Signal<Cluster>) -> Html {
     let is_off = Memo::new(move |_| cluster.read().spec.power == Power::Off);
     let has_replica = Memo::new(move |_| cluster.read().spec.instances > 1);
     let item = |id: &str, class: &'static str, symbol: &'static str, label: &'static str| {
-        view! { <a class=class href=dialog_path(id)>{icon(symbol)}{label}</a> }.drawn()
+        view! { <a class=class href=dialog_path(id)>{icon(symbol)}{label}</a> }
     };
     let running = move || {
         let switch = has_replica.get().then(|| item("switch", "", "swap", "Switch primary"));
@@ -67,11 +67,11 @@ pub fn items(cluster: Signal<Cluster>) -> AnyView {
     };
     let stopped = move || is_off.get().then(|| item("resume", "", "play", "Resume cluster"));
     let delete = may(Action::Delete).then(|| view! { <hr/>{item("delete", "danger", "trash", "Delete cluster")} });
-    view! { {running}{stopped}{delete} }.drawn()
+    view! { {running}{stopped}{delete} }
 }
 
 /// The dialog that the address asks for, if it is one of these.
-pub fn dialogs(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, offer: &Offer) -> AnyView {
+pub fn dialogs(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, offer: &Offer) -> Html {
     let wanted = wanted_dialog();
     let (pause, switch, restart) = (offer.pause, offer.switchover, offer.restart);
     let drawn = move || {
@@ -85,7 +85,6 @@ pub fn dialogs(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, offer: &O
             Some("delete") => delete_dialog(cluster, vitals, pause),
             Some("switch" | "pause" | "restart") => {
                 view! { <Dialog id="switch" title=format!("{name}: not offered here")><div class="body"><p>"This place does not offer it."</p></div></Dialog> }
-                    .drawn()
             }
             _ => ().drawn(),
         }
@@ -106,7 +105,7 @@ pub struct Ask {
     /// Inputs that people do not see.
     pub hidden: Vec<(&'static str, Signal<String>)>,
     /// What is said and asked.
-    pub body: AnyView,
+    pub body: Html,
     /// Names of the fields whose errors stand beside them.
     pub fields: &'static [&'static str],
     /// Class, symbol and label of the button.
@@ -114,9 +113,9 @@ pub struct Ask {
 }
 
 /// The dialog; or which role is needed for what it asks.
-pub fn ask(Ask { id, title, action, post, hidden, body, fields, button }: Ask) -> AnyView {
+pub fn ask(Ask { id, title, action, post, hidden, body, fields, button }: Ask) -> Html {
     if !may(action) {
-        return view! { <Dialog id=id title=title.clone()><div class="body">{refused(button.2, action)}</div></Dialog> }.drawn();
+        return view! { <Dialog id=id title=title.clone()><div class="body">{refused(button.2, action)}</div></Dialog> };
     }
     let close = crate::component::dialog::closed_path();
     let inner = view! {
@@ -124,7 +123,7 @@ pub fn ask(Ask { id, title, action, post, hidden, body, fields, button }: Ask) -
         <footer><a class="btn" href=close>"Cancel"</a>{submit(post.form, button.0, button.1, button.2)}</footer>
     };
     let form = post_form(post, "dlg", hidden, inner.drawn());
-    view! { <Dialog id=id title=title>{form}</Dialog> }.drawn()
+    view! { <Dialog id=id title=title>{form}</Dialog> }
 }
 
 /// The hidden inputs `cluster` and `expected`.
@@ -137,7 +136,7 @@ fn only_cluster(cluster: Signal<Cluster>) -> Vec<(&'static str, Signal<String>)>
     vec![("cluster", Signal::stored(cluster.read_untracked().id.to_string()))]
 }
 
-fn switch_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> AnyView {
+fn switch_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> Html {
     let post = Post::to(SwitchPrimary::PATH);
     let seen_cluster = cluster.get_untracked();
     let primary = seen_cluster.status.primary().map_or_else(|| "the primary".to_owned(), |primary| primary.name.clone());
@@ -156,7 +155,7 @@ fn switch_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> AnyV
         let checked = chosen == ordinal.to_string();
         view! { <label class="choice"><input type="radio" name="to" value=ordinal checked=checked disabled=!ready/><b>{instance.name.clone()}</b><span class="hint">{text}</span></label> }
     });
-    let choices = choices.collect_view();
+    let choices = choices.drawn_all();
     let none = replicas().next().is_none().then(|| view! { <p class="muted">"There is no replica to switch to. Scale to two or more instances first."</p> });
     let body = view! {
         <p>"Writes move from "<b>{primary}</b>" to the replica you choose. Writes pause for about half a second; open sessions on the primary end and apps connect again. No data is lost."</p>
@@ -174,7 +173,7 @@ fn switch_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> AnyV
     })
 }
 
-fn restart_dialog(cluster: Signal<Cluster>) -> AnyView {
+fn restart_dialog(cluster: Signal<Cluster>) -> Html {
     let post = Post::to(RestartCluster::PATH);
     let body = match cluster.read_untracked().spec.instances {
         1 => "The one instance stops and starts again: nobody can connect for a second or two, and open sessions end.",
@@ -187,13 +186,13 @@ fn restart_dialog(cluster: Signal<Cluster>) -> AnyView {
         action: Action::Operate,
         post,
         hidden: seen(cluster, post),
-        body: view! { <p>{body}</p> }.drawn(),
+        body: view! { <p>{body}</p> },
         fields: &[],
         button: ("btn primary", "rotate", "Restart instances"),
     })
 }
 
-fn take_over_dialog(cluster: Signal<Cluster>) -> AnyView {
+fn take_over_dialog(cluster: Signal<Cluster>) -> Html {
     let post = Post::to(TakeOver::PATH);
     let why = cluster.read_untracked().status.reason.as_ref().map(|reason| reason.message.clone()).unwrap_or_default();
     let body = view! {
@@ -212,7 +211,7 @@ fn take_over_dialog(cluster: Signal<Cluster>) -> AnyView {
     })
 }
 
-fn pause_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> AnyView {
+fn pause_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> Html {
     let post = Post::to(PauseCluster::PATH);
     let seen = cluster.get_untracked();
     let mut next = seen.spec.clone();
@@ -231,7 +230,7 @@ fn pause_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> AnyVi
     })
 }
 
-fn resume_dialog(cluster: Signal<Cluster>) -> AnyView {
+fn resume_dialog(cluster: Signal<Cluster>) -> Html {
     let post = Post::to(ResumeCluster::PATH);
     let title = format!("Resume {}?", cluster.read_untracked().name);
     let body = view! { <p>"Every instance starts again at the same addresses. It takes a few seconds."</p> };
@@ -247,7 +246,7 @@ fn resume_dialog(cluster: Signal<Cluster>) -> AnyView {
     })
 }
 
-fn delete_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, pause: bool) -> AnyView {
+fn delete_dialog(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, pause: bool) -> Html {
     let post = Post::to(DeleteCluster::PATH);
     let seen = cluster.get_untracked();
     let used = vitals.get_untracked().and_then(|v| v.usage.iter().filter_map(|u| u.disk).max());

@@ -1,6 +1,6 @@
 //! Around all pages of one cluster: fetches it once, follows it live, says when it is gone. Pages below take it by [`use_cluster`].
 
-use crate::view::Drawn;
+use crate::view::{Drawn, Html, view};
 use crate::{
     api::cluster::{Sight, get_sight},
     component::{awaited, cluster_pill, cores, empty, section_error},
@@ -43,29 +43,36 @@ pub fn ClusterPages() -> impl IntoView {
         match fetched.await {
             Ok(sight) => below(sight),
             Err(error) if error.0 == Error::NotFound => not_found(),
-            Err(error) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The cluster", &error.0)} }.drawn(),
+            Err(error) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The cluster", &error.0)} },
         }
     })
 }
 
-fn below(sight: Sight) -> AnyView {
+fn below(sight: Sight) -> Html {
     let Sight { cluster: fetched, vitals, offer } = sight;
     let followed = use_live().cluster(fetched.clone());
     // Of a cluster that is gone the last known state stays, so that pages need not care.
     let last = Memo::new(move |before: Option<&Cluster>| followed.get().or_else(|| before.cloned()).unwrap_or_else(|| fetched.clone()));
     provide_context(Here { cluster: last, beside: StoredValue::new((vitals, offer)) });
     let is_gone = Memo::new(move |_| followed.read().is_none());
-    (move || if is_gone.get() { gone(&last.get_untracked()) } else { view! { <Outlet/> }.drawn() }).drawn()
+    (move || {
+        if is_gone.get() {
+            gone(&last.get_untracked())
+        } else {
+            view! { <Outlet/> }
+        }
+    })
+    .drawn()
 }
 
-fn gone(cluster: &Cluster) -> AnyView {
+fn gone(cluster: &Cluster) -> Html {
     let text = format!("{} and its data were deleted. Its name is free again.", cluster.name);
     let step = view! { <a class="btn primary" href=Link::Clusters.path()>"See all clusters"</a> };
-    view! { <section class="card">{empty("This cluster is gone", text, step)}</section> }.drawn()
+    view! { <section class="card">{empty("This cluster is gone", text, step)}</section> }
 }
 
 /// The header of every page of a cluster: name, state, shape, what is not reached yet. Only the actions differ.
-pub fn cluster_head(actions: impl IntoView + 'static) -> AnyView {
+pub fn cluster_head(actions: impl Drawn) -> Html {
     let cluster = use_cluster();
     let name = cluster.read_untracked().name.to_string();
     let settling = Memo::new(move |_| cluster.with(|c| c.is_settling() && !matches!(c.status.phase, Phase::New | Phase::Creating)));
@@ -77,14 +84,14 @@ pub fn cluster_head(actions: impl IntoView + 'static) -> AnyView {
     page_head(name, view! { {pill}{applying} }, below, actions)
 }
 
-fn shape(cluster: &Cluster) -> AnyView {
+fn shape(cluster: &Cluster) -> Html {
     let spec = &cluster.spec;
     let instances = match spec.instances {
         1 => format!("{}, 1 instance", spec.topology),
         n => format!("{}, {n} instances (1 primary, {} replica{})", spec.topology, n - 1, if n == 2 { "" } else { "s" }),
     };
     let size = format!("{}, {} and {} each", spec.size.preset, cores(spec.size.cpu()), domain::quantity::human(spec.size.memory().get()));
-    view! { <span>{format!("PostgreSQL {}", spec.version.number())}</span><span>{instances}</span><span>{size}</span> }.drawn()
+    view! { <span>{format!("PostgreSQL {}", spec.version.number())}</span><span>{instances}</span><span>{size}</span> }
 }
 
 /// The first page of a cluster: while it comes up for the first time, its steps; after that the overview.
@@ -92,5 +99,12 @@ fn shape(cluster: &Cluster) -> AnyView {
 pub fn First() -> impl IntoView {
     let cluster = use_cluster();
     let is_new = Memo::new(move |_| matches!(cluster.read().status.phase, Phase::New | Phase::Creating));
-    (move || if is_new.get() { creating::creating() } else { view! { <overview::Overview/> }.drawn() }).drawn()
+    (move || {
+        if is_new.get() {
+            creating::creating()
+        } else {
+            view! { <overview::Overview/> }
+        }
+    })
+    .drawn()
 }

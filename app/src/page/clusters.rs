@@ -1,6 +1,6 @@
 //! All clusters: a table that follows live, filtered by the address.
 
-use crate::view::Drawn;
+use crate::view::{Drawn, DrawnAll, Html, view};
 use crate::{
     api::clusters::list_clusters,
     component::{awaited, cluster_status, cores, empty, icon, menu, note, refused, section_error},
@@ -28,30 +28,29 @@ pub fn Clusters() -> impl IntoView {
     awaited("Loading clusters", move || async move {
         match fetched.await {
             Ok(clusters) => listed(clusters),
-            Err(error) => view! { {page_head("Clusters", (), (), ())}{section_error("The list of clusters", &error.0)} }.drawn(),
+            Err(error) => view! { {page_head("Clusters", (), (), ())}{section_error("The list of clusters", &error.0)} },
         }
     })
 }
 
-fn listed(fetched: Vec<Cluster>) -> AnyView {
+fn listed(fetched: Vec<Cluster>) -> Html {
     let followed = use_live().clusters(Some(fetched));
     let all = Memo::new(move |_| followed.get().unwrap_or_default());
     let is_empty = Memo::new(move |_| all.read().is_empty());
     let body = move || if is_empty.get() { welcome::first_step() } else { table(all) };
     // The empty list has its own first step: one primary button is enough.
     let actions = move || (!is_empty.get() && may(Action::Create)).then(actions);
-    view! { {page_head("Clusters", (), (), actions)}{body} }.drawn()
+    view! { {page_head("Clusters", (), (), actions)}{body} }
 }
 
-fn actions() -> AnyView {
+fn actions() -> Html {
     view! {
         <a class="btn wide" href=format!("{}?mode=yaml", Link::Create.path())>{icon("yaml")}"Import YAML"</a>
         {link_button("btn primary", &Link::Create, "plus", "Create cluster")}
     }
-    .drawn()
 }
 
-fn table(all: Memo<Vec<Cluster>>) -> AnyView {
+fn table(all: Memo<Vec<Cluster>>) -> Html {
     let query = use_query_map();
     let filter = Memo::new(move |_| Filter::read(|name| query.read().get(name)));
     let shown = Memo::new(move |_| filter.read().apply(&all.read()));
@@ -81,10 +80,9 @@ fn table(all: Memo<Vec<Cluster>>) -> AnyView {
             </section>
         </div>
     }
-    .drawn()
 }
 
-fn row(id: ClusterId, all: Memo<Vec<Cluster>>) -> AnyView {
+fn row(id: ClusterId, all: Memo<Vec<Cluster>>) -> Html {
     let Some(first) = all.with_untracked(|all| all.iter().find(|c| c.id == id).cloned()) else { return ().drawn() };
     let name = first.name.clone();
     let cluster = Memo::new(move |_| all.read().iter().find(|c| c.id == id).cloned().unwrap_or_else(|| first.clone()));
@@ -124,11 +122,10 @@ fn row(id: ClusterId, all: Memo<Vec<Cluster>>) -> AnyView {
             <td class="n">{menu(format!("m-{id}"), format!("Actions for {name}"), "btn icon ghost small", actions)}</td>
         </tr>
     }
-    .drawn()
 }
 
 /// The replica that is furthest behind. Unknown is not zero.
-fn lag(id: ClusterId, cluster: Memo<Cluster>) -> AnyView {
+fn lag(id: ClusterId, cluster: Memo<Cluster>) -> Html {
     let live = use_live();
     let (vitals, stale) = (live.vitals(id), live.is_stale(id));
     let text = move || {
@@ -138,10 +135,10 @@ fn lag(id: ClusterId, cluster: Memo<Cluster>) -> AnyView {
         let furthest = vitals.read().as_ref().and_then(|v| v.replicas.iter().map(|lag| lag.seconds).reduce(f64::max));
         furthest.map_or_else(|| "unknown".to_owned(), |seconds| format!("{seconds:.1} s"))
     };
-    view! { <span class=("stale", move || stale.get())>{text}</span> }.drawn()
+    view! { <span class:stale=stale>{text}</span> }
 }
 
-fn attention(all: &[Cluster]) -> Option<AnyView> {
+fn attention(all: &[Cluster]) -> Option<Html> {
     let troubled: Vec<_> = all.iter().filter(|c| matches!(c.status.phase, Phase::Degraded | Phase::Down)).collect();
     let worst = if troubled.iter().any(|c| c.status.phase == Phase::Down) { "bad" } else { "warn" };
     let head = match troubled.len() {
@@ -149,11 +146,11 @@ fn attention(all: &[Cluster]) -> Option<AnyView> {
         1 => "One cluster needs you. ".to_owned(),
         n => format!("{n} clusters need you. "),
     };
-    let names = troubled.iter().map(|c| view! { <a href=Link::Overview(c.name.clone()).path()>{c.name.to_string()}</a>" " }).collect_view();
+    let names = troubled.iter().map(|c| view! { <a href=Link::Overview(c.name.clone()).path()>{c.name.to_string()}</a>" " }).drawn_all();
     Some(note(worst, view! { <b>{head}</b>{names} }))
 }
 
-fn search(filter: Memo<Filter>, all: Memo<Vec<Cluster>>) -> AnyView {
+fn search(filter: Memo<Filter>, all: Memo<Vec<Cluster>>) -> Html {
     let navigate = use_navigate();
     let go = move |next: Filter| navigate(&next.path(), NavigateOptions { replace: true, scroll: false, ..Default::default() });
     let typed = {
@@ -167,7 +164,7 @@ fn search(filter: Memo<Filter>, all: Memo<Vec<Cluster>>) -> AnyView {
         let checked = filter.with_untracked(|f| f.kind == kind);
         view! { <label><input type="radio" name="s" value=kind.name() checked=checked prop:checked=move || filter.read().kind == kind on:change=choose/>{kind.label()}" "<span class="count">{count}</span></label> }
     });
-    let kinds = kinds.into_iter().collect_view();
+    let kinds = kinds.into_iter().drawn_all();
     let text = filter.with_untracked(|f| f.text.clone());
     view! {
         <form role="search" class="row" style="flex:1 1 18rem;min-inline-size:0" action=Link::Clusters.path() on:submit=|ev| ev.prevent_default()>
@@ -177,10 +174,9 @@ fn search(filter: Memo<Filter>, all: Memo<Vec<Cluster>>) -> AnyView {
             <button class="btn small no-script">"Apply"</button>
         </form>
     }
-    .drawn()
 }
 
-fn nothing_found(filter: &Filter) -> AnyView {
+fn nothing_found(filter: &Filter) -> Html {
     let title =
         if filter.text.is_empty() { format!("No cluster under \"{}\"", filter.kind.label()) } else { format!("No cluster matches \"{}\"", filter.text) };
     empty(title, "The filter hides all of them.", view! { <a class="btn" href=Link::Clusters.path()>"Clear filters"</a> })

@@ -1,6 +1,6 @@
 //! Two people changed one cluster: says who did what, while the typed text stays.
 
-use crate::view::Drawn;
+use crate::view::{Drawn, Html, view};
 use crate::{
     api::{cluster::get_events, form::Form},
     component::{awaited, note, time::ago},
@@ -10,7 +10,7 @@ use domain::{Conflict, Error, event::Kind};
 use leptos::prelude::*;
 
 /// Who changed the cluster since the form was filled. Nothing unless the form was refused for that.
-pub fn collision(form: Form) -> AnyView {
+pub fn collision(form: Form) -> Html {
     let error = form.error();
     let id = use_cluster().read_untracked().id;
     let stale = Memo::new(move |_| match error.read().as_ref() {

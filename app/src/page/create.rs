@@ -1,6 +1,6 @@
 //! A new cluster: as a form with its resource beside it, or as the resource itself.
 
-use crate::view::Drawn;
+use crate::view::{Drawn, Html, view};
 use crate::{
     api::{
         clusters::{CreateCluster, ImportCluster},
@@ -36,7 +36,6 @@ pub fn Create() -> impl IntoView {
                 }
             })}
     }
-    .drawn()
 }
 
 fn is_yaml() -> Memo<bool> {
@@ -44,7 +43,7 @@ fn is_yaml() -> Memo<bool> {
     Memo::new(move |_| query.read().get_str("mode") == Some("yaml"))
 }
 
-fn modes() -> AnyView {
+fn modes() -> Html {
     let yaml = is_yaml();
     let path = Link::Create.path();
     view! {
@@ -53,10 +52,9 @@ fn modes() -> AnyView {
             <a href=format!("{path}?mode=yaml") aria-current=move || yaml.get().then_some("page")>"YAML"</a>
         </nav>
     }
-    .drawn()
 }
 
-fn both(places: Vec<Place>) -> AnyView {
+fn both(places: Vec<Place>) -> Html {
     let (create, import) = (Post::to(CreateCluster::PATH), Post::to(ImportCluster::PATH));
     let form = create.form;
     let query = use_query_map();
@@ -92,7 +90,7 @@ fn both(places: Vec<Place>) -> AnyView {
             post_form(create, "", Vec::new(), inputs.drawn())
         }
     };
-    view! { <div class="stack">{viewer}<fieldset disabled=!allowed>{body}</fieldset></div> }.drawn()
+    view! { <div class="stack">{viewer}<fieldset disabled=!allowed>{body}</fieldset></div> }
 }
 
 /// Which place is meant when none is named: `local`, else the first.
@@ -101,7 +99,7 @@ fn chosen(places: &[Place]) -> usize {
 }
 
 /// The resource as a whole, to be edited or pasted.
-fn document(post: Post, draft: RwSignal<Draft>) -> AnyView {
+fn document(post: Post, draft: RwSignal<Draft>) -> Html {
     let form = post.form;
     let start = draft.with_untracked(document_of);
     let inputs = view! {

@@ -1,6 +1,6 @@
 //! A cluster's first minutes: what is done, what is going on, what comes next. Derived from the cluster alone, so it may be left and found again.
 
-use crate::view::Drawn;
+use crate::view::{Html, view};
 use crate::{
     component::{Step, card, copy, icon, since, steps},
     frame::link_button,
@@ -15,7 +15,7 @@ use domain::{
 use leptos::prelude::*;
 
 /// The page.
-pub fn creating() -> AnyView {
+pub fn creating() -> Html {
     let cluster = use_cluster();
     let name = cluster.read_untracked().name.clone();
     let started = cluster.read_untracked().created_at;
@@ -25,7 +25,7 @@ pub fn creating() -> AnyView {
         let running: Vec<bool> = all.iter().map(|step| step.state == "busy").collect();
         let took = cluster.with(took);
         steps(all, move |at| {
-            let done = took.get(at).copied().flatten().map(|text| view! { <time>{format!("{text} s")}</time> }.drawn());
+            let done = took.get(at).copied().flatten().map(|text| view! { <time>{format!("{text} s")}</time> });
             done.or_else(|| running[at].then(|| since(started)))
         })
     };
@@ -59,7 +59,6 @@ pub fn creating() -> AnyView {
             })}
         </div>
     }
-    .drawn()
 }
 
 /// The four steps of a cluster that comes up.

@@ -1,6 +1,6 @@
 //! Users and databases of a cluster: who may do what, and what became of each.
 
-use crate::view::Drawn;
+use crate::view::{Html, view};
 use crate::{
     component::{dialog_path, icon, refused},
     frame::may,
@@ -37,10 +37,9 @@ pub fn Data() -> impl IntoView {
         {body(cluster)}
         {once::dialog(cluster, taken)}
     }
-    .drawn()
 }
 
-fn body(cluster: Signal<Cluster>) -> AnyView {
+fn body(cluster: Signal<Cluster>) -> Html {
     let (_, offer) = use_beside();
     let names = offered(&cluster.read_untracked(), &offer);
     let names = StoredValue::new(names);
@@ -52,7 +51,6 @@ fn body(cluster: Signal<Cluster>) -> AnyView {
         {databases::dialogs(cluster, names)}
         {users::dialogs(cluster)}
     }
-    .drawn()
 }
 
 /// Extensions that the cluster's version can have, by name.
@@ -61,7 +59,7 @@ fn offered(cluster: &Cluster, offer: &Offer) -> Vec<String> {
 }
 
 /// What became of a user or database: state and reason.
-fn item(cluster: &Cluster, item: Option<&Item>, wanted: u32) -> AnyView {
+fn item(cluster: &Cluster, item: Option<&Item>, wanted: u32) -> Html {
     let off = cluster.spec.power == domain::spec::Power::Off;
     let said = |state: &'static str, symbol: &'static str, word: &'static str| crate::component::status(state, symbol, word);
     match item {
@@ -69,11 +67,11 @@ fn item(cluster: &Cluster, item: Option<&Item>, wanted: u32) -> AnyView {
         None | Some(Item::New) => said("busy", "busy", "New"),
         Some(Item::Active { password_version }) if *password_version < wanted => said("busy", "busy", "Setting the new password"),
         Some(Item::Active { .. }) => said("ok", "ok", "Active"),
-        Some(Item::Error(why)) => view! { <div>{said("bad", "bad", "Error")}<p class="xs muted" style="white-space:normal">{why.clone()}</p></div> }.drawn(),
+        Some(Item::Error(why)) => view! { <div>{said("bad", "bad", "Error")}<p class="xs muted" style="white-space:normal">{why.clone()}</p></div> },
     }
 }
 
 /// The mark of what the portal did not make.
-fn by_hand() -> AnyView {
-    view! { <span class="tag" title="Not made by this portal: it is never changed or dropped here.">"made by hand"</span> }.drawn()
+fn by_hand() -> Html {
+    view! { <span class="tag" title="Not made by this portal: it is never changed or dropped here.">"made by hand"</span> }
 }

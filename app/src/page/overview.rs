@@ -1,6 +1,6 @@
 //! A cluster at a glance: topology with live lag, how to connect, health with its reasons, what happened, what it is made of.
 
-use crate::view::Drawn;
+use crate::view::{Html, view};
 use crate::{
     api::{ApiError, cluster::get_events, places::get_access},
     component::{
@@ -40,23 +40,22 @@ pub fn Overview() -> impl IntoView {
         {top(header_actions(cluster))}
         {awaited("Loading the events", move || async move { body(cluster, events.await, access.await) })}
     }
-    .drawn()
 }
 
-fn header_actions(cluster: Signal<Cluster>) -> AnyView {
+fn header_actions(cluster: Signal<Cluster>) -> Html {
     let name = cluster.read_untracked().name.clone();
     let (yaml, size) = (Link::Yaml(name.clone()).path(), format!("{}#size", Link::Settings(name).path()));
     let is_off = Memo::new(move |_| cluster.read().spec.power == Power::Off);
     let first = move || match is_off.get() && may(Action::Operate) {
-        true => view! { <a class="btn primary" href=dialog_path("resume")>{icon("play")}"Resume"</a> }.drawn(),
-        false => view! { <a class="btn primary" href="#connect" rel="external">{icon("link")}"Connect"</a> }.drawn(),
+        true => view! { <a class="btn primary" href=dialog_path("resume")>{icon("play")}"Resume"</a> },
+        false => view! { <a class="btn primary" href="#connect" rel="external">{icon("link")}"Connect"</a> },
     };
     let scale = may(Action::Configure).then(|| view! { <a class="btn" href=size>{icon("scale")}"Scale"</a> });
     let more = may(Action::Operate).then(|| menu("more".into(), "More actions".into(), "btn icon", actions::items(cluster)));
-    view! { <a class="btn wide" href=yaml>{icon("yaml")}"YAML"</a>{scale}{first}{more} }.drawn()
+    view! { <a class="btn wide" href=yaml>{icon("yaml")}"YAML"</a>{scale}{first}{more} }
 }
 
-fn body(cluster: Signal<Cluster>, happened: Result<Vec<Event>, ApiError>, access: Option<Access>) -> AnyView {
+fn body(cluster: Signal<Cluster>, happened: Result<Vec<Event>, ApiError>, access: Option<Access>) -> Html {
     let (first, offer) = use_beside();
     let vitals = vitals(cluster, first);
     let picture = Memo::new(move |_| picture(&cluster.read(), vitals.read().as_ref()));
@@ -68,11 +67,10 @@ fn body(cluster: Signal<Cluster>, happened: Result<Vec<Event>, ApiError>, access
         </div>
         {actions::dialogs(cluster, vitals, &offer)}
     }
-    .drawn()
 }
 
 /// The events as first fetched, and anew whenever the cluster changes: whatever changes it leaves one.
-fn events(cluster: Signal<Cluster>, first: Result<Vec<Event>, ApiError>) -> AnyView {
+fn events(cluster: Signal<Cluster>, first: Result<Vec<Event>, ApiError>) -> Html {
     let id = cluster.read_untracked().id;
     let newer = RwSignal::new(None);
     Effect::new(move |seen: Option<u64>| {

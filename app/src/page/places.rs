@@ -1,6 +1,6 @@
 //! Where clusters can be created: each place with how it is, what can be had there, what runs there, and what to do where something is missing.
 
-use crate::view::Drawn;
+use crate::view::{Drawn, DrawnAll, Html, view};
 use crate::{
     api::{ApiError, clusters::list_clusters, places::get_places},
     component::{
@@ -30,14 +30,13 @@ pub fn Places() -> impl IntoView {
         {awaited("Loading the places", move || async move {
             match (places.await, clusters.await) {
                 (Ok(all), Ok(clusters)) => {
-                    let briefs = all.iter().map(|place| brief(place, fleet::here(&place.name, clusters.clone()))).collect_view();
-                    view! { <div class="grid" style="--min:22rem">{briefs}</div> }.drawn()
+                    let briefs = all.iter().map(|place| brief(place, fleet::here(&place.name, clusters.clone()))).drawn_all();
+                    view! { <div class="grid" style="--min:22rem">{briefs}</div> }
                 }
                 (Err(error), _) | (_, Err(error)) => section_error("The places", &error.0),
             }
         })}
     }
-    .drawn()
 }
 
 /// One place.
@@ -52,7 +51,7 @@ pub fn OnePlace() -> impl IntoView {
                 Some(place) => whole(place, fleet::here(&place.name, clusters)),
                 None => super::not_found(),
             },
-            (Err(error), _) | (_, Err(error)) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The place", &error.0)} }.drawn(),
+            (Err(error), _) | (_, Err(error)) => view! { {page_head(name.get_untracked(), (), (), ())}{section_error("The place", &error.0)} },
         }
     })
 }
@@ -69,7 +68,7 @@ fn fetch() -> (Fetched<Place>, Fetched<Cluster>) {
 }
 
 /// How a place is, in a word.
-pub fn state(place: &Place) -> AnyView {
+pub fn state(place: &Place) -> Html {
     let serious = place.report.findings.iter().any(|finding| finding.serious);
     let (tone, word) = match &place.report.reachable {
         Err(_) => ("bad", "Cannot be reached"),
@@ -77,7 +76,7 @@ pub fn state(place: &Place) -> AnyView {
         Ok(()) if !place.report.findings.is_empty() => ("warn", "Ready, with less"),
         Ok(()) => ("ok", "Ready"),
     };
-    view! { <span class="st" data-s=tone>{icon(tone)}{word}</span> }.drawn()
+    view! { <span class="st" data-s=tone>{icon(tone)}{word}</span> }
 }
 
 /// The majors on offer, in words.
@@ -86,7 +85,7 @@ pub fn versions(place: &Place) -> String {
     if all.is_empty() { "no version yet".into() } else { all.join(", ") }
 }
 
-fn brief(place: &Place, clusters: Signal<Vec<Cluster>>) -> AnyView {
+fn brief(place: &Place, clusters: Signal<Vec<Cluster>>) -> Html {
     let unwell = move || {
         let n = clusters.read().iter().filter(|cluster| fleet::is_unwell(cluster)).count();
         (n > 0).then(|| view! { <span class="st" data-s="warn">{icon("warn")}{format!("{n} to look at")}</span> })
@@ -96,7 +95,7 @@ fn brief(place: &Place, clusters: Signal<Vec<Cluster>>) -> AnyView {
         vec![
             ("Engine", engine(place).drawn()),
             ("PostgreSQL", versions(place).drawn()),
-            ("Clusters", view! { <span class="row" style="--gap:.6rem">{move || clusters.read().len()}{unwell}</span> }.drawn()),
+            ("Clusters", view! { <span class="row" style="--gap:.6rem">{move || clusters.read().len()}{unwell}</span> }),
         ],
     );
     let why = place.report.reachable.as_ref().err().map(|why| note("bad", view! { {why.clone()} }));
@@ -108,7 +107,6 @@ fn brief(place: &Place, clusters: Signal<Vec<Cluster>>) -> AnyView {
             {rows}
         </section>
     }
-    .drawn()
 }
 
 /// What works there, for people.
@@ -120,7 +118,7 @@ pub fn engine(place: &Place) -> String {
     }
 }
 
-fn whole(place: &Place, clusters: Signal<Vec<Cluster>>) -> AnyView {
+fn whole(place: &Place, clusters: Signal<Vec<Cluster>>) -> Html {
     let create = format!("{}?place={}", Link::Create.path(), place.name);
     let action = view! { <a class="btn primary" href=create>{icon("plus")}"Create cluster here"</a> };
     let below = view! { <p class="row sm" style="--gap:.2rem .9rem"><span>{engine(place)}</span><span>{place.region.clone()}</span></p> };
@@ -131,24 +129,27 @@ fn whole(place: &Place, clusters: Signal<Vec<Cluster>>) -> AnyView {
             <div class="stack">{offer(place)}{fleet::capacity(clusters)}{facts(place)}</div>
         </div>
     }
-    .drawn()
 }
 
-fn findings(place: &Place) -> AnyView {
+fn findings(place: &Place) -> Html {
     let why = place.report.reachable.as_ref().err().map(|why| note("bad", view! { <b>"This place does not answer. "</b>{why.clone()}<p class="muted">"Its clusters go on running; what is wished for is applied as soon as it answers again."</p> }));
     let all = place.report.findings.iter().map(|Finding { serious, message, remedy }| {
         note(if *serious { "bad" } else { "warn" }, view! { {message.clone()}<p class="muted">{remedy.clone()}</p> })
     });
-    let all = all.collect_view();
-    if why.is_none() && place.report.findings.is_empty() { ().drawn() } else { view! { <div class="stack" style="--gap:var(--s2)">{why}{all}</div> }.drawn() }
+    let all = all.drawn_all();
+    if why.is_none() && place.report.findings.is_empty() {
+        ().drawn()
+    } else {
+        view! { <div class="stack" style="--gap:var(--s2)">{why}{all}</div> }
+    }
 }
 
-fn offer(place: &Place) -> AnyView {
+fn offer(place: &Place) -> Html {
     let offer = &place.offer;
     let yes = |word: bool| if word { "yes".to_owned() } else { "no".to_owned() };
     let or = |result: &Result<(), String>| result.as_ref().err().cloned().unwrap_or_else(|| "yes".to_owned());
     let classes = if offer.storage_classes.is_empty() { "the default".to_owned() } else { offer.storage_classes.join(", ") };
-    let remarks = offer.remarks.iter().map(|remark| view! { <li>{remark.clone()}</li> }).collect_view();
+    let remarks = offer.remarks.iter().map(|remark| view! { <li>{remark.clone()}</li> }).drawn_all();
     let remarks = (!offer.remarks.is_empty()).then(|| view! { <ul class="body sm" style="list-style:disc;padding-inline-start:2rem">{remarks}</ul> });
     let rows = kv(
         "body kv",
@@ -166,8 +167,8 @@ fn offer(place: &Place) -> AnyView {
     card("offer", "What can be had", (), view! { {rows}{remarks} })
 }
 
-fn facts(place: &Place) -> AnyView {
+fn facts(place: &Place) -> Html {
     let checked = place.report.checked_at.map(|at| view! { <p class="body sm muted">"Looked at "{ago(at)}</p> });
-    let rows = place.report.facts.iter().map(|(name, value)| view! { <dt>{name.clone()}</dt><dd>{value.clone()}</dd> }).collect_view();
+    let rows = place.report.facts.iter().map(|(name, value)| view! { <dt>{name.clone()}</dt><dd>{value.clone()}</dd> }).drawn_all();
     card("facts", "Facts", (), view! { <dl class="body kv">{rows}</dl>{checked} })
 }

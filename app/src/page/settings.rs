@@ -1,6 +1,6 @@
 //! Settings of a cluster: size and scale, parameters, network, primary and power, end. Drafts are in the address, so they can be reviewed without script.
 
-use crate::view::Drawn;
+use crate::view::{Html, view};
 use crate::{
     component::{icon, refused},
     frame::{link_button, may},
@@ -40,10 +40,9 @@ pub fn Settings() -> impl IntoView {
         {look_only}
         {body(cluster)}
     }
-    .drawn()
 }
 
-fn body(cluster: Signal<Cluster>) -> AnyView {
+fn body(cluster: Signal<Cluster>) -> Html {
     let (first, offer) = use_beside();
     let vitals = vitals(cluster, first);
     view! {
@@ -55,13 +54,12 @@ fn body(cluster: Signal<Cluster>) -> AnyView {
         </div>
         {actions::dialogs(cluster, vitals, &offer)}
     }
-    .drawn()
 }
 
 /// The button that leads to the review, as far as the reader may use it.
-fn review_button() -> AnyView {
+fn review_button() -> Html {
     match may(Action::Configure) {
-        true => view! { <button class="btn push" type="submit">{icon("eye")}"Review change"</button> }.drawn(),
-        false => view! { <span class="push">"Needs the role admin"</span> }.drawn(),
+        true => view! { <button class="btn push" type="submit">{icon("eye")}"Review change"</button> },
+        false => view! { <span class="push">"Needs the role admin"</span> },
     }
 }

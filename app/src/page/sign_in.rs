@@ -1,6 +1,6 @@
 //! Signing in: by a one-time link, which the server prints for whoever can reach its terminal.
 
-use crate::view::Drawn;
+use crate::view::view;
 use crate::{
     component::{icon, note},
     link,
@@ -17,10 +17,10 @@ pub fn SignIn() -> impl IntoView {
         query.read().get("error").map(|error| {
             let text = match error.as_str() {
                 "expired" => {
-                    view! { <b>"This link was used before, is too old, or was cut off."</b>" A link works once, for 15 minutes: make a new one." }.drawn()
+                    view! { <b>"This link was used before, is too old, or was cut off."</b>" A link works once, for 15 minutes: make a new one." }
                 }
-                "unavailable" => view! { <b>"The portal cannot reach its own database."</b>" Your link was not used up; try it again in a moment." }.drawn(),
-                _ => view! { <b>"Signing in failed."</b>" The log of the portal says why. Try again with a new link." }.drawn(),
+                "unavailable" => view! { <b>"The portal cannot reach its own database."</b>" Your link was not used up; try it again in a moment." },
+                _ => view! { <b>"Signing in failed."</b>" The log of the portal says why. Try again with a new link." },
             };
             note("warn", text)
         })
@@ -55,5 +55,4 @@ pub fn SignIn() -> impl IntoView {
             </main>
         </div>
     }
-    .drawn()
 }

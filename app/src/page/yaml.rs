@@ -1,6 +1,6 @@
 //! A cluster as a document: read, edited, reviewed, applied.
 
-use crate::view::Drawn;
+use crate::view::{Drawn, DrawnAll, Html, view};
 use crate::{
     api::{
         document::{ApplyDocument, Trial, apply_document, get_document},
@@ -61,22 +61,22 @@ pub fn Yaml() -> impl IntoView {
         </div>
         {awaited("", move || async move { objects(applied.await) })}
     }
-    .drawn()
 }
 
 /// What stands for the wish where the cluster runs, and how to look at it there. Nothing where there are no objects.
-fn objects((text, access): (String, Access)) -> AnyView {
+fn objects((text, access): (String, Access)) -> Html {
     if text.is_empty() {
         return ().drawn();
     }
     let commands =
         access.commands.into_iter().map(|(what, command)| view! { <div class="field"><span class="label">{what}</span>{copy("Copy command", command)}</div> });
     // The commands first: the objects are long, and scroll in a frame of their own.
-    let body = view! { <div class="body stack" style="--gap:var(--s3)">{commands.collect_view()}</div><div class="tall">{code("Objects that are applied", text)}</div> };
-    view! { <div style="margin-block-start:var(--s4)">{card("objects", "What is applied", view! { <p>"Secrets are left out. Fields that are not here belong to others."</p> }, body)}</div> }.drawn()
+    let body =
+        view! { <div class="body stack" style="--gap:var(--s3)">{commands.drawn_all()}</div><div class="tall">{code("Objects that are applied", text)}</div> };
+    view! { <div style="margin-block-start:var(--s4)">{card("objects", "What is applied", view! { <p>"Secrets are left out. Fields that are not here belong to others."</p> }, body)}</div> }
 }
 
-fn editor(cluster: Signal<Cluster>, post: Post, document: String, trial: Option<Trial>) -> AnyView {
+fn editor(cluster: Signal<Cluster>, post: Post, document: String, trial: Option<Trial>) -> Html {
     let (name, id, seen) = { (cluster.read_untracked().name.clone(), cluster.read_untracked().id, cluster.read_untracked().generation) };
     let text = RwSignal::new(post.form.value("text", document.clone()));
     let first = StoredValue::new(trial);
@@ -118,43 +118,41 @@ fn editor(cluster: Signal<Cluster>, post: Post, document: String, trial: Option<
         true => view! {
             <div class="body stack" style="--gap:var(--s3)">{moved}{review}{collision(post.form)}{form_errors(post.form, &[])}</div>
             <footer><span>{format!("Generation {seen}")}</span>{buttons}</footer>
-        }
-        .drawn(),
-        false => view! { <div class="body">{refused("Applying a document", Action::Configure)}</div> }.drawn(),
+        },
+        false => view! { <div class="body">{refused("Applying a document", Action::Configure)}</div> },
     };
     let hidden = vec![("cluster", Signal::stored(id.to_string())), ("expected", post.expected(seen))];
     let typed = Signal::derive(move || text.get());
     let beside = view! { <span class="faint sm">{format!("postgres/{name}")}</span>{download}{copy_button("Copy document".into(), typed)} };
-    let inner = view! { {area}{foot} }.drawn();
+    let inner = view! { {area}{foot} };
     let form = if may_apply { post_form(post, "", hidden, inner) } else { inner };
     card("document", "Resource", beside, form)
 }
 
 /// What the typed text would change and cost.
-fn reviewed(trial: &Trial, saved: &str, typed: &str) -> AnyView {
+fn reviewed(trial: &Trial, saved: &str, typed: &str) -> Html {
     if !trial.changed {
-        return view! { <div class="note" data-s="ok" role="status">{icon("ok")}<div>"This is what is saved already: applying it changes nothing."</div></div> }.drawn();
+        return view! { <div class="note" data-s="ok" role="status">{icon("ok")}<div>"This is what is saved already: applying it changes nothing."</div></div> };
     }
     let all = lines(saved, typed);
     let shown = near(&all, 2).into_iter().map(|line| match line {
-        Line::Same(text) => view! { {format!("  {text}\n")} }.drawn(),
-        Line::Gone(text) => view! { <del>{format!("- {text}\n")}</del> }.drawn(),
-        Line::New(text) => view! { <ins>{format!("+ {text}\n")}</ins> }.drawn(),
+        Line::Same(text) => view! { {format!("  {text}\n")} },
+        Line::Gone(text) => view! { <del>{format!("- {text}\n")}</del> },
+        Line::New(text) => view! { <ins>{format!("+ {text}\n")}</ins> },
     });
     view! {
         <div class="stack" style="--gap:var(--s3)" role="status" aria-label="What would change">
-            <div class="code"><pre tabindex="0" aria-label="Changes">{shown.collect_view()}</pre></div>
+            <div class="code"><pre tabindex="0" aria-label="Changes">{shown.drawn_all()}</pre></div>
             {super::settings::costs(&trial.costs)}
         </div>
     }
-    .drawn()
 }
 
-fn conditions(cluster: Signal<Cluster>) -> AnyView {
+fn conditions(cluster: Signal<Cluster>) -> Html {
     let rows = move || {
         let cluster = cluster.read();
         if cluster.status.conditions.is_empty() {
-            return view! { <p class="body muted">"Nobody has looked yet."</p> }.drawn();
+            return view! { <p class="body muted">"Nobody has looked yet."</p> };
         }
         let all = cluster.status.conditions.iter().map(|condition| {
             let (state, symbol, word) = match condition.holds {
@@ -165,12 +163,12 @@ fn conditions(cluster: Signal<Cluster>) -> AnyView {
             let kind = condition.kind.clone();
             view! { <li>{crate::component::status(state, symbol, kind)}<span class="sr">{word}</span><span class="push muted">{condition.reason.message.clone()}</span></li> }
         });
-        view! { <ul class="list">{all.collect_view()}</ul> }.drawn()
+        view! { <ul class="list">{all.drawn_all()}</ul> }
     };
     card("conditions", "Conditions", (), rows)
 }
 
-fn terminal(cluster: &Cluster) -> AnyView {
+fn terminal(cluster: &Cluster) -> Html {
     let name = &cluster.name;
     let body = view! {
         <div class="body stack" style="--gap:var(--s2)">

@@ -11,7 +11,7 @@ struct Rule {
     why: &'static str,
 }
 
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 13] = [
     Rule {
         place: "domain/src/",
         never: &["async fn", ".await", "tokio::", "futures::", "sqlx::", "axum::", "reqwest::", "leptos::"],
@@ -28,6 +28,7 @@ const RULES: [Rule; 12] = [
         why: "pages know the Portal, not what is behind it",
     },
     Rule { place: "app/src/component", never: &["crate::page", "ServerAction", "Resource::new", "EventSource"], why: "pages fetch, components draw" },
+    Rule { place: "app/src/page", never: &["leptos::view!", "AnyView"], why: "pages are values of one type" },
     Rule { place: "frontend/src/", never: &["domain::", "view!", "fetch"], why: "the browser's half only hydrates" },
     Rule { place: "server/src/http", never: &["crate::store", "crate::engine", "crate::reconcile", "crate::postgres"], why: "adapters ask the service" },
     Rule { place: "server/src/service", never: &["crate::http", "crate::reconcile", "crate::postgres"], why: "a wish is saved, and made real elsewhere" },

@@ -1,19 +1,18 @@
 //! The list before there is a first cluster.
 
-use crate::view::Drawn;
+use crate::view::{Html, view};
 use crate::{
     component::{icon, refused},
     frame::{link_button, may},
     link::Link,
 };
 use domain::Action;
-use leptos::prelude::*;
 
 /// The clusters of the picture: a primary and two replicas.
 const PICTURE: &str = r#"<path d="M88 44v14M40 76V66h96v10" stroke-dasharray="3 3"/><g stroke="var(--accent)" fill="var(--accent-soft)"><path d="M70 12v24c0 4 8 7 18 7s18-3 18-7V12"/><ellipse cx="88" cy="12" rx="18" ry="7"/></g><g fill="var(--surface)"><path d="M26 80v14c0 3 6 5 14 5s14-2 14-5V80"/><ellipse cx="40" cy="80" rx="14" ry="5"/><path d="M122 80v14c0 3 6 5 14 5s14-2 14-5V80"/><ellipse cx="136" cy="80" rx="14" ry="5"/></g>"#;
 
 /// What belongs here, why, and the first step.
-pub fn first_step() -> AnyView {
+pub fn first_step() -> Html {
     let step =
         if may(Action::Create) { link_button("btn primary", &Link::Create, "plus", "Create cluster") } else { refused("Creating a cluster", Action::Create) };
     let shape = |instances: u8, title: &'static str, text: &'static str| {
@@ -40,5 +39,4 @@ pub fn first_step() -> AnyView {
             {shapes}
         </section>
     }
-    .drawn()
 }

@@ -1,7 +1,7 @@
 //! The inputs of the form for a new cluster.
 
 use super::draft::{CUSTOM, Draft};
-use crate::view::Drawn;
+use crate::view::{Html, view};
 use crate::{
     api::form::Form,
     component::{Choice, Field, card, check, choice, cores, error_line, seg},
@@ -13,7 +13,7 @@ use leptos::{ev, prelude::*};
 const ON_ONE_LINE: u8 = 6;
 
 /// All sections. What is typed goes into `draft` as it is typed.
-pub fn all(form: Form, draft: RwSignal<Draft>, place: &Place) -> AnyView {
+pub fn all(form: Form, draft: RwSignal<Draft>, place: &Place) -> Html {
     let offer = &place.offer;
     let mut start = draft.get_untracked();
     start.place = place.name.to_string();
@@ -37,7 +37,6 @@ pub fn all(form: Form, draft: RwSignal<Draft>, place: &Place) -> AnyView {
             {access(form, &start, offer)}
         </div>
     }
-    .drawn()
 }
 
 /// The whole form around the input that was changed.
@@ -57,7 +56,7 @@ fn read(event: &ev::Event) -> Option<Draft> {
     }
 }
 
-fn basics(form: Form, start: &Draft, offer: &Offer) -> AnyView {
+fn basics(form: Form, start: &Draft, offer: &Offer) -> Html {
     let versions = Major::ALL.into_iter().filter_map(|major| {
         let release = offer.releases.iter().find(|r| r.major == major)?;
         let aside = match major {
@@ -77,7 +76,7 @@ fn basics(form: Form, start: &Draft, offer: &Offer) -> AnyView {
     card("basics", "Name and version", (), body)
 }
 
-fn instances(form: Form, draft: RwSignal<Draft>, start: &Draft, offer: &Offer) -> AnyView {
+fn instances(form: Form, draft: RwSignal<Draft>, start: &Draft, offer: &Offer) -> Html {
     let most = offer.max_instances.min(ON_ONE_LINE).max(start.instances.parse().unwrap_or(1));
     let numbers = (1..=most).map(|n| Choice::new(n.to_string(), n.to_string())).collect();
     let roles = move || match draft.read().wish().0.replicas() {
@@ -88,7 +87,7 @@ fn instances(form: Form, draft: RwSignal<Draft>, start: &Draft, offer: &Offer) -
     let sync = move || confirmation(&draft.read());
     let strict = match &offer.durable {
         Ok(()) => check(form, "strict", !start.strict.is_empty(), "Strict", "Writes wait when replicas are missing, rather than go on without them."),
-        Err(why) => view! { <p class="sm muted">{why.clone()}</p> }.drawn(),
+        Err(why) => view! { <p class="sm muted">{why.clone()}</p> },
     };
     let quorum = view! {
         <div class="stack" style="--gap:var(--s2)">
@@ -123,7 +122,7 @@ fn confirmation(draft: &Draft) -> String {
     }
 }
 
-fn size(form: Form, start: &Draft) -> AnyView {
+fn size(form: Form, start: &Draft) -> Html {
     let uses = |preset| match preset {
         Preset::Nano => "Trials",
         Preset::Micro => "Small sites",
@@ -160,7 +159,7 @@ fn size(form: Form, start: &Draft) -> AnyView {
     card("size", "Size of each instance", view! { <p>"Changing it later restarts the instances, replicas first."</p> }, body)
 }
 
-fn access(form: Form, start: &Draft, offer: &Offer) -> AnyView {
+fn access(form: Form, start: &Draft, offer: &Offer) -> Html {
     let body = match &offer.external {
         Ok(()) => check(
             form,
@@ -169,22 +168,21 @@ fn access(form: Form, start: &Draft, offer: &Offer) -> AnyView {
             "Reachable from outside",
             "Adds a public address that always leads to the primary. TLS is always required.",
         ),
-        Err(why) => view! { <p class="sm muted">{why.clone()}</p> }.drawn(),
+        Err(why) => view! { <p class="sm muted">{why.clone()}</p> },
     };
     card("access", "Access", (), view! { <div class="body stack">{body}<p class="hint">"Users and databases come next, on the cluster's own page."</p></div> })
 }
 
-fn hint(text: impl Fn() -> String + Send + Sync + 'static) -> AnyView {
-    view! { <p class="hint"><output>{text}</output></p> }.drawn()
+fn hint(text: impl Fn() -> String + Send + Sync + 'static) -> Html {
+    view! { <p class="hint"><output>{text}</output></p> }
 }
 
 /// Choices under one heading, with their error.
-fn group(name: &'static str, label: &'static str, form: Form, inputs: AnyView, hint: Option<AnyView>) -> AnyView {
+fn group(name: &'static str, label: &'static str, form: Form, inputs: Html, hint: Option<Html>) -> Html {
     let error = form.at(name);
     view! {
         <fieldset class="field" aria-describedby=format!("{name}-e")>
             <legend style="margin-block-end:.3rem">{label}</legend>{inputs}{hint}{error_line(name.into(), error)}
         </fieldset>
     }
-    .drawn()
 }

@@ -1,5 +1,6 @@
 //! Which place a new cluster is for: asked first, as links, so that what can be had there is known before anything is typed.
 
+use crate::view::{DrawnAll, Html, view};
 use crate::{
     component::{
         basic::{icon, note},
@@ -9,10 +10,9 @@ use crate::{
     page::places::{engine, state, versions},
 };
 use domain::{PlaceName, place::Place};
-use leptos::prelude::*;
 
 /// The places as cards, and what is different in the chosen one.
-pub fn choose(all: &[Place], chosen: &PlaceName) -> AnyView {
+pub fn choose(all: &[Place], chosen: &PlaceName) -> Html {
     let cards = all.iter().map(|place| {
         let path = format!("{}?place={}", Link::Create.path(), place.name);
         let here = place.name == *chosen;
@@ -33,7 +33,7 @@ pub fn choose(all: &[Place], chosen: &PlaceName) -> AnyView {
     let remarks = (!remarks.is_empty()).then(|| view! { <ul class="sm muted" style="list-style:disc;padding-inline-start:1.2rem">{remarks}</ul> });
     let body = view! {
         <div class="body stack" style="--gap:var(--s3)">
-            <div class="grid" style="--min:11rem;gap:var(--s2)">{cards.collect_view()}</div>
+            <div class="grid" style="--min:11rem;gap:var(--s2)">{cards.drawn_all()}</div>
             {why}
             {remarks}
         </div>

@@ -1,7 +1,7 @@
 //! Beside the form: what the cluster will be, what it will use, and its resource; all follow the inputs.
 
 use super::{document_of, draft::Draft};
-use crate::view::Drawn;
+use crate::view::{Html, view};
 use crate::{
     api::form::Form,
     component::{code, cores, form_errors, submit},
@@ -11,7 +11,7 @@ use leptos::prelude::*;
 use std::fmt::Write;
 
 /// The rail.
-pub fn rail(form: Form, draft: RwSignal<Draft>) -> AnyView {
+pub fn rail(form: Form, draft: RwSignal<Draft>) -> Html {
     let wish = Memo::new(move |_| draft.read().wish().0);
     let name = move || draft.with(|d| if d.name.trim().is_empty() { "no name yet".to_owned() } else { d.name.trim().to_owned() });
     let each = move || {
@@ -47,7 +47,6 @@ pub fn rail(form: Form, draft: RwSignal<Draft>) -> AnyView {
             </details>
         </aside>
     }
-    .drawn()
 }
 
 /// An app, a primary and its replicas. Dashed: commits do not wait.

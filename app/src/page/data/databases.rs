@@ -1,7 +1,7 @@
 //! The databases: table, and the dialogs to add, change and remove one.
 
 use super::{by_hand, item};
-use crate::view::Drawn;
+use crate::view::{Drawn, DrawnAll, Html, view};
 use crate::{
     api::{
         databases::{AddDatabase, RemoveDatabase, SetDatabase},
@@ -16,14 +16,14 @@ use domain::{Action, Cluster, DatabaseName, RoleName, database::Database, name::
 use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The table.
-pub fn table(cluster: Signal<Cluster>) -> AnyView {
+pub fn table(cluster: Signal<Cluster>) -> Html {
     let count = move || view! { <span class="count">{cluster.read().spec.databases.len()}</span> };
     let body = move || {
         let cluster = cluster.read();
         if cluster.spec.databases.is_empty() && cluster.status.foreign_databases.is_empty() {
             return nothing();
         }
-        let own = cluster.spec.databases.iter().map(|(name, database)| row(&cluster, name, database)).collect_view();
+        let own = cluster.spec.databases.iter().map(|(name, database)| row(&cluster, name, database)).drawn_all();
         let foreign = cluster.status.foreign_databases.iter().map(|name| {
             view! { <tr><th scope="row">{name.clone()}</th><td></td><td data-l="Extensions">{by_hand()}</td><td></td><td></td></tr> }
         });
@@ -33,22 +33,21 @@ pub fn table(cluster: Signal<Cluster>) -> AnyView {
                     <th scope="col">"Name"</th><th scope="col">"Owner"</th><th scope="col">"Extensions"</th><th scope="col">"State"</th>
                     <th><span class="sr">"Actions"</span></th>
                 </tr></thead>
-                <tbody>{own}{foreign.collect_view()}</tbody>
+                <tbody>{own}{foreign.drawn_all()}</tbody>
             </table></div>
         }
-        .drawn()
     };
     card("databases", "Databases", count, body)
 }
 
-fn nothing() -> AnyView {
+fn nothing() -> Html {
     let step = may(Action::Operate).then(|| view! { <a class="btn" href=dialog_path("add-database")>{icon("plus")}"Create database"</a> });
     crate::component::empty("No databases yet", "Tables live in a database. Each has its own groups of users who may change or read it.", step)
 }
 
-fn row(cluster: &Cluster, name: &DatabaseName, database: &Database) -> AnyView {
+fn row(cluster: &Cluster, name: &DatabaseName, database: &Database) -> Html {
     let owner = database.owner.as_ref().map_or_else(|| name.group(Group::Admin), ToString::to_string);
-    let extensions = database.extensions.iter().map(|extension| view! { <span class="tag">{extension.to_string()}</span> }).collect_view();
+    let extensions = database.extensions.iter().map(|extension| view! { <span class="tag">{extension.to_string()}</span> }).drawn_all();
     let actions = may(Action::Operate).then(|| {
         let entry = |id: &str, class: &'static str, symbol: &'static str, label: &'static str| view! { <a class=class href=dialog_path(&format!("{id}-{name}"))>{icon(symbol)}{label}</a> };
         let connect = format!("{}?db={name}#connect", Link::Overview(cluster.name.clone()).path());
@@ -71,11 +70,10 @@ fn row(cluster: &Cluster, name: &DatabaseName, database: &Database) -> AnyView {
             <td class="n">{actions}</td>
         </tr>
     }
-    .drawn()
 }
 
 /// The dialog that the address asks for, if it is about a database.
-pub fn dialogs(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> AnyView {
+pub fn dialogs(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> Html {
     let wanted = wanted_dialog();
     let drawn = move || {
         let wanted = wanted.get().unwrap_or_default();
@@ -98,7 +96,7 @@ pub fn dialogs(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> A
     drawn.drawn()
 }
 
-fn add(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> AnyView {
+fn add(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> Html {
     let post = Post::to(AddDatabase::PATH);
     let all =
         offered.with_value(|all| super::extensions::boxes(all, &|name| post.form.typed(&format!("extensions[{name}]")).is_some_and(|typed| !typed.is_empty())));
@@ -125,7 +123,7 @@ fn add(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> AnyView {
     })
 }
 
-fn edit(cluster: Signal<Cluster>, id: String, name: &DatabaseName, database: &Database) -> AnyView {
+fn edit(cluster: Signal<Cluster>, id: String, name: &DatabaseName, database: &Database) -> Html {
     let post = Post::only(SetDatabase::PATH, "database", name.as_str());
     let body = view! {
         {owner(cluster, post, Some(database))}
@@ -146,14 +144,14 @@ fn edit(cluster: Signal<Cluster>, id: String, name: &DatabaseName, database: &Da
     })
 }
 
-fn owner(cluster: Signal<Cluster>, post: Post, database: Option<&Database>) -> AnyView {
+fn owner(cluster: Signal<Cluster>, post: Post, database: Option<&Database>) -> Html {
     let now = database.and_then(|database| database.owner.as_ref());
     let chosen = post.form.value("owner", now.map(ToString::to_string).unwrap_or_default());
     let option = |user: &RoleName| {
         let (value, selected) = (user.to_string(), user.as_str() == chosen);
         view! { <option value=value selected=selected>{user.to_string()}</option> }
     };
-    let users = cluster.read_untracked().spec.users.keys().map(option).collect_view();
+    let users = cluster.read_untracked().spec.users.keys().map(option).drawn_all();
     // A database that has an owner can be given another, not none.
     let nobody = now.is_none().then(|| view! { <option value="">"nobody: its group of admins"</option> });
     let error = crate::component::error_line("owner".into(), post.form.at("owner"));
@@ -161,10 +159,9 @@ fn owner(cluster: Signal<Cluster>, post: Post, database: Option<&Database>) -> A
         <div class="field"><label for="owner">"Owner"</label><select id="owner" name="owner" aria-describedby="owner-h">{nobody}{users}</select>
             <p class="hint" id="owner-h">"The owner may connect, and change the schema, without being listed under access."</p>{error}</div>
     }
-    .drawn()
 }
 
-fn remove(cluster: Signal<Cluster>, id: String, name: &DatabaseName) -> AnyView {
+fn remove(cluster: Signal<Cluster>, id: String, name: &DatabaseName) -> Html {
     let post = Post::only(RemoveDatabase::PATH, "database", name.as_str());
     let body = view! {
         <div class="note" data-s="bad">{icon("bad")}<div><b>"This cannot be undone."</b>" All tables and data in "{name.to_string()}" go at once, and sessions in it end. Other databases are not touched."</div></div>

@@ -1,6 +1,6 @@
 //! The extensions of one database, as switches. Which database is in the address.
 
-use crate::view::Drawn;
+use crate::view::{Drawn, DrawnAll, Html, view};
 use crate::{
     api::{
         databases::SetExtensions,
@@ -15,7 +15,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::hooks::use_query_map;
 
 /// The card.
-pub fn card(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> AnyView {
+pub fn card(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> Html {
     let query = use_query_map();
     let chosen = Memo::new(move |_| {
         let asked = query.read().get("ext");
@@ -28,16 +28,16 @@ pub fn card(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>) -> AnyV
             let current = (chosen.read().as_ref() == Some(&name)).then_some("true");
             view! { <a href=format!("?ext={name}#extensions") aria-current=current>{name.to_string()}</a> }
         });
-        (names.read().len() > 1).then(|| view! { <div class="seg" role="group" aria-label="Database">{all.collect_view()}</div> })
+        (names.read().len() > 1).then(|| view! { <div class="seg" role="group" aria-label="Database">{all.drawn_all()}</div> })
     };
     let body = move || match chosen.get() {
-        None => view! { <p class="body muted">"Extensions are chosen for each database. There is none yet."</p> }.drawn(),
+        None => view! { <p class="body muted">"Extensions are chosen for each database. There is none yet."</p> },
         Some(name) => form(cluster, offered, &name),
     };
     basic::card("extensions", "Extensions", tabs, body)
 }
 
-fn form(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>, name: &DatabaseName) -> AnyView {
+fn form(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>, name: &DatabaseName) -> Html {
     let now = cluster.read_untracked().spec.databases.get(name).map(|database| database.extensions.clone()).unwrap_or_default();
     let mut all = offered.get_value();
     all.extend(now.iter().map(ToString::to_string).filter(|extension| !all.contains(extension)).collect::<Vec<_>>());
@@ -47,8 +47,8 @@ fn form(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>, name: &Data
         None => now.iter().any(|on| on.as_str() == extension),
     };
     if !may(Action::Operate) {
-        let tags = now.iter().map(|extension| view! { <span class="tag">{extension.to_string()}</span> }).collect_view();
-        return view! { <div class="body row" style="--gap:.25rem">{tags}</div> }.drawn();
+        let tags = now.iter().map(|extension| view! { <span class="tag">{extension.to_string()}</span> }).drawn_all();
+        return view! { <div class="body row" style="--gap:.25rem">{tags}</div> };
     }
     let boxes = boxes(&all, &is_on);
     let mut hidden = seen(cluster, post);
@@ -65,10 +65,10 @@ fn form(cluster: Signal<Cluster>, offered: StoredValue<Vec<String>>, name: &Data
 }
 
 /// A box for each extension.
-pub fn boxes(all: &[String], is_on: &dyn Fn(&str) -> bool) -> AnyView {
+pub fn boxes(all: &[String], is_on: &dyn Fn(&str) -> bool) -> Html {
     let boxes = all.iter().map(|extension| {
         let (name, checked) = (format!("extensions[{extension}]"), is_on(extension));
         view! { <label class="check"><input type="checkbox" name=name value="true" checked=checked/><span>{extension.clone()}</span></label> }
     });
-    boxes.collect_view().drawn()
+    boxes.drawn_all().drawn()
 }

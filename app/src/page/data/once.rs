@@ -1,6 +1,6 @@
 //! The one showing of a password that was made up.
 
-use crate::view::Drawn;
+use crate::view::{Drawn, Html, view};
 use crate::{
     api::once::{Once, take_password},
     component::{Dialog, awaited, copy, icon},
@@ -27,7 +27,7 @@ pub fn taken(cluster: Signal<Cluster>) -> Resource<Option<Option<Once>>> {
 }
 
 /// The dialog, while the address asks for it.
-pub fn dialog(cluster: Signal<Cluster>, taken: Resource<Option<Option<Once>>>) -> AnyView {
+pub fn dialog(cluster: Signal<Cluster>, taken: Resource<Option<Option<Once>>>) -> Html {
     awaited("", move || async move {
         let drawn = taken.await.map(|once| {
             let to = cluster.read_untracked().status.endpoint(EndpointKind::Rw).cloned();
@@ -41,14 +41,13 @@ fn title(once: Option<&Once>) -> String {
     once.map_or_else(|| "The password was shown".to_owned(), |once| format!("Password of {}", once.user))
 }
 
-fn body(once: Option<Once>, to: Option<Endpoint>) -> AnyView {
+fn body(once: Option<Once>, to: Option<Endpoint>) -> Html {
     let close = crate::component::dialog::closed_path();
     let Some(Once { user, password }) = once else {
         return view! {
             <div class="body"><p>"A password is shown once and not kept in readable form. If nobody copied it, set a new one."</p></div>
             <footer><a class="btn" href=close>"Close"</a></footer>
-        }
-        .drawn();
+        };
     };
     let (host, port) = to.map_or_else(|| ("*".to_owned(), "*".to_owned()), |to| (to.host, to.port.to_string()));
     let line = format!("{host}:{port}:*:{user}:{}\n", password.replace('\\', "\\\\").replace(':', "\\:"));
@@ -61,5 +60,4 @@ fn body(once: Option<Once>, to: Option<Endpoint>) -> AnyView {
         </div>
         <footer><a class="btn" href=file download=".pgpass" rel="external">{icon("dl")}"Download .pgpass"</a><a class="btn primary" href=close>"I have copied it"</a></footer>
     }
-    .drawn()
 }

@@ -1,7 +1,7 @@
 //! The users: table, and the dialogs to add, change and remove one and to set a password.
 
 use super::{by_hand, item};
-use crate::view::Drawn;
+use crate::view::{Drawn, DrawnAll, Html, view};
 use crate::{
     api::{
         post::Post,
@@ -16,14 +16,14 @@ use domain::{Action, Cluster, RoleName, user::User};
 use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The table.
-pub fn table(cluster: Signal<Cluster>) -> AnyView {
+pub fn table(cluster: Signal<Cluster>) -> Html {
     let count = move || view! { <span class="count">{cluster.read().spec.users.len()}</span> };
     let body = move || {
         let cluster = cluster.read();
         if cluster.spec.users.is_empty() && cluster.status.foreign_users.is_empty() {
             return nobody();
         }
-        let own = cluster.spec.users.iter().map(|(name, user)| row(&cluster, name, user)).collect_view();
+        let own = cluster.spec.users.iter().map(|(name, user)| row(&cluster, name, user)).drawn_all();
         let foreign = cluster.status.foreign_users.iter().map(|name| {
             view! { <tr><th scope="row"><code>{name.clone()}</code></th><td></td><td data-l="Rights">{by_hand()}</td><td></td><td></td><td></td></tr> }
         });
@@ -33,20 +33,19 @@ pub fn table(cluster: Signal<Cluster>) -> AnyView {
                     <th scope="col">"Name"</th><th scope="col">"Used for"</th><th scope="col">"Rights"</th><th scope="col">"Password"</th>
                     <th scope="col">"State"</th><th><span class="sr">"Actions"</span></th>
                 </tr></thead>
-                <tbody>{own}{foreign.collect_view()}</tbody>
+                <tbody>{own}{foreign.drawn_all()}</tbody>
             </table></div>
         }
-        .drawn()
     };
     card("users", "Users", count, body)
 }
 
-fn nobody() -> AnyView {
+fn nobody() -> Html {
     let step = may(Action::Operate).then(|| view! { <a class="btn" href=dialog_path("add-user")>{icon("user")}"Create user"</a> });
     crate::component::empty("No users yet", "Applications and people sign in to PostgreSQL as a user. Its password is made here and shown once.", step)
 }
 
-fn row(cluster: &Cluster, name: &RoleName, user: &User) -> AnyView {
+fn row(cluster: &Cluster, name: &RoleName, user: &User) -> Html {
     let rights = user.replication.then(|| view! { <span class="tag">{icon("swap")}"Replication"</span> });
     let set = view! { <span class="muted">{if user.password_version > 1 { "Set anew " } else { "Set " }}{ago(user.updated_at)}</span> };
     let state = item(cluster, cluster.status.users.get(name), user.password_version);
@@ -66,11 +65,10 @@ fn row(cluster: &Cluster, name: &RoleName, user: &User) -> AnyView {
             <td class="n">{actions}</td>
         </tr>
     }
-    .drawn()
 }
 
 /// The dialog that the address asks for, if it is about a user.
-pub fn dialogs(cluster: Signal<Cluster>) -> AnyView {
+pub fn dialogs(cluster: Signal<Cluster>) -> Html {
     let wanted = wanted_dialog();
     let drawn = move || {
         let wanted = wanted.get().unwrap_or_default();
@@ -96,7 +94,7 @@ pub fn dialogs(cluster: Signal<Cluster>) -> AnyView {
     drawn.drawn()
 }
 
-fn add(cluster: Signal<Cluster>) -> AnyView {
+fn add(cluster: Signal<Cluster>) -> Html {
     let post = Post::to(AddUser::PATH);
     let body = view! {
         <Field form=post.form name="name" label="Name" required=true hint="Starts with a letter or underscore, 63 characters at most. Names that begin with pg_ or postgres are reserved."/>
@@ -119,7 +117,7 @@ fn add(cluster: Signal<Cluster>) -> AnyView {
     })
 }
 
-fn edit(cluster: Signal<Cluster>, id: String, name: &RoleName, user: &User) -> AnyView {
+fn edit(cluster: Signal<Cluster>, id: String, name: &RoleName, user: &User) -> Html {
     let post = Post::only(SetUser::PATH, "user", name.as_str());
     let body = view! {
         <Field form=post.form name="description" label="Used for" value=user.description.to_string()/>
@@ -142,7 +140,7 @@ fn edit(cluster: Signal<Cluster>, id: String, name: &RoleName, user: &User) -> A
 }
 
 /// What the user may do in each database, as a table of choices.
-fn access(cluster: Signal<Cluster>, post: Post, user: Option<&RoleName>) -> AnyView {
+fn access(cluster: Signal<Cluster>, post: Post, user: Option<&RoleName>) -> Html {
     let cluster = cluster.read_untracked();
     if cluster.spec.databases.is_empty() {
         return ().drawn();
@@ -162,15 +160,14 @@ fn access(cluster: Signal<Cluster>, post: Post, user: Option<&RoleName>) -> AnyV
     view! {
         <fieldset class="field">
             <legend style="margin-block-end:.3rem">"Access"</legend>
-            <table class="tbl" style="border:1px solid var(--line);border-radius:var(--r2)"><tbody>{rows.collect_view()}</tbody></table>
+            <table class="tbl" style="border:1px solid var(--line);border-radius:var(--r2)"><tbody>{rows.drawn_all()}</tbody></table>
             <p class="hint">"Read sees every table, also those made later. Admin may do everything in the database. None cannot even connect."</p>
             {error}
         </fieldset>
     }
-    .drawn()
 }
 
-fn rotate(cluster: Signal<Cluster>, id: String, name: &RoleName) -> AnyView {
+fn rotate(cluster: Signal<Cluster>, id: String, name: &RoleName) -> Html {
     let post = Post::only(RotatePassword::PATH, "user", name.as_str());
     let body = view! {
         <div class="note" data-s="warn">{icon("warn")}<div><b>"The old password stops working at once."</b>" Sessions that are open stay open; whoever connects anew needs the new one."</div></div>
@@ -189,7 +186,7 @@ fn rotate(cluster: Signal<Cluster>, id: String, name: &RoleName) -> AnyView {
     })
 }
 
-fn remove(cluster: Signal<Cluster>, id: String, name: &RoleName) -> AnyView {
+fn remove(cluster: Signal<Cluster>, id: String, name: &RoleName) -> Html {
     let post = Post::only(RemoveUser::PATH, "user", name.as_str());
     let seen = cluster.get_untracked();
     let owned: Vec<String> =

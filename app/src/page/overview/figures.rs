@@ -1,7 +1,7 @@
 //! The numbers of the moment, and what the cluster is made of.
 
 use super::is_measured;
-use crate::view::Drawn;
+use crate::view::{Drawn, DrawnAll, Html, view};
 use crate::{
     component::{
         basic::{card, kv},
@@ -14,7 +14,7 @@ use domain::{Cluster, quantity::human, vitals::Vitals};
 use leptos::prelude::*;
 
 /// Connections, transactions, WAL and disk, as last measured. What was not measured is called unknown.
-pub fn now(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> AnyView {
+pub fn now(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> Html {
     let figures = move || {
         let vitals = vitals.get().filter(|vitals| is_measured(&cluster.read(), Some(vitals)));
         let vitals = vitals.as_ref();
@@ -24,21 +24,21 @@ pub fn now(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>) -> AnyView {
         let disk = vitals.and_then(|v| v.usage.iter().filter_map(|u| u.disk).max());
         let disk = disk.map(|bytes| (human(bytes), format!("of {}", human(cluster.read().spec.storage.get()))));
         let all = [("Connections", connections), ("Transactions", transactions), ("WAL written", wal), ("Disk", disk)];
-        all.into_iter().map(|(title, value)| figure(title, value)).collect_view()
+        all.into_iter().map(|(title, value)| figure(title, value)).drawn_all()
     };
     card("now", "Right now", (), view! { <dl class="body grid" style="--min:8rem;gap:var(--s5)">{figures}</dl> })
 }
 
-fn figure(title: &'static str, value: Option<(String, String)>) -> AnyView {
+fn figure(title: &'static str, value: Option<(String, String)>) -> Html {
     let value = match value {
-        Some((number, unit)) => view! { {number}" "<small>{unit}</small> }.drawn(),
-        None => view! { <span class="faint">"unknown"</span> }.drawn(),
+        Some((number, unit)) => view! { {number}" "<small>{unit}</small> },
+        None => view! { <span class="faint">"unknown"</span> },
     };
-    view! { <div class="stat"><dt>{title}</dt><dd>{value}</dd></div> }.drawn()
+    view! { <div class="stat"><dt>{title}</dt><dd>{value}</dd></div> }
 }
 
 /// What the cluster is made of.
-pub fn details(cluster: Signal<Cluster>) -> AnyView {
+pub fn details(cluster: Signal<Cluster>) -> Html {
     let rows = move || {
         let cluster = cluster.read();
         let spec = &cluster.spec;
@@ -52,10 +52,10 @@ pub fn details(cluster: Signal<Cluster>) -> AnyView {
             ("Instances", format!("{} × {}", spec.instances, size_text(&spec.size)).drawn()),
             ("Storage", format!("{} each{class}", human(spec.storage.get())).drawn()),
             ("Data", data.drawn()),
-            ("Place", view! { <a href=Link::Place(cluster.place.clone()).path()>{cluster.place.to_string()}</a> }.drawn()),
+            ("Place", view! { <a href=Link::Place(cluster.place.clone()).path()>{cluster.place.to_string()}</a> }),
             ("Created", ago(cluster.created_at)),
             ("Wish", wish.drawn()),
-            ("Resource", view! { <code>{format!("postgres/{}", cluster.name)}</code> }.drawn()),
+            ("Resource", view! { <code>{format!("postgres/{}", cluster.name)}</code> }),
         ];
         if !spec.description.as_str().is_empty() {
             rows.push(("About", spec.description.to_string().drawn()));

@@ -1,6 +1,6 @@
 //! The clusters of a place together: how many are how, each as a tile, what waits for a person, which versions run, what they were given.
 
-use crate::view::Drawn;
+use crate::view::{Drawn, DrawnAll, Html, view};
 use crate::{
     component::{
         basic::{card, icon, kv},
@@ -28,7 +28,7 @@ pub fn is_unwell(cluster: &Cluster) -> bool {
 }
 
 /// How many are how, and each as a tile that leads to it.
-pub fn health(clusters: Signal<Vec<Cluster>>) -> AnyView {
+pub fn health(clusters: Signal<Vec<Cluster>>) -> Html {
     let body = move || {
         let all = clusters.read();
         if all.is_empty() {
@@ -46,16 +46,15 @@ pub fn health(clusters: Signal<Vec<Cluster>>) -> AnyView {
             view! { <li><a href=Link::Overview(cluster.name.clone()).path() data-s=state title=title.clone() aria-label=title>{symbol}</a></li> }
         });
         view! {
-            <dl class="body grid" style="--min:7rem;gap:var(--s4)">{figures.collect_view()}</dl>
-            <div class="body" style="border-block-start:1px solid var(--line)"><ul class="heat">{tiles.collect_view()}</ul></div>
+            <dl class="body grid" style="--min:7rem;gap:var(--s4)">{figures.drawn_all()}</dl>
+            <div class="body" style="border-block-start:1px solid var(--line)"><ul class="heat">{tiles.drawn_all()}</ul></div>
         }
-        .drawn()
     };
     card("fleet", "Clusters", (), body)
 }
 
 /// What waits for a person, each with why. Nothing when nothing does.
-pub fn unwell(clusters: Signal<Vec<Cluster>>) -> AnyView {
+pub fn unwell(clusters: Signal<Vec<Cluster>>) -> Html {
     let body = move || {
         let all = clusters.read();
         let rows = all.iter().filter(|cluster| is_unwell(cluster)).map(|cluster| {
@@ -64,14 +63,14 @@ pub fn unwell(clusters: Signal<Vec<Cluster>>) -> AnyView {
             let path = Link::Overview(cluster.name.clone()).path();
             view! { <li><span class="st" data-s=state>{icon(symbol)}<span class="sr">{word}</span></span><div><a href=path><b>{cluster.name.to_string()}</b></a><p class="muted">{why}</p></div></li> }
         });
-        let rows = rows.collect_view();
+        let rows: Vec<_> = rows.collect();
         (!rows.is_empty()).then(|| card("person", "To look at", (), view! { <ul class="list">{rows}</ul> }))
     };
     body.drawn()
 }
 
 /// Which majors run here, and what all of them together were given.
-pub fn capacity(clusters: Signal<Vec<Cluster>>) -> AnyView {
+pub fn capacity(clusters: Signal<Vec<Cluster>>) -> Html {
     let rows = move || {
         let all = clusters.read();
         let sum = |of: fn(&Cluster) -> u64| all.iter().map(|cluster| of(cluster) * u64::from(cluster.spec.instances)).sum::<u64>();

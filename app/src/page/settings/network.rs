@@ -1,6 +1,6 @@
 //! Who can reach the cluster, and how clients know that it is the right one.
 
-use crate::view::Drawn;
+use crate::view::{Drawn, Html, view};
 use crate::{
     api::{
         post::{Post, post_form},
@@ -14,16 +14,16 @@ use domain::{Action, Cluster, offer::Offer};
 use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The card.
-pub fn card(cluster: Signal<Cluster>, offer: &Offer) -> AnyView {
+pub fn card(cluster: Signal<Cluster>, offer: &Offer) -> Html {
     let why_not = offer.external.clone().err();
     let is_external = Memo::new(move |_| cluster.read().spec.external);
     let post = Post::to(SetExternal::PATH);
     let (id, name) = (cluster.read_untracked().id.to_string(), cluster.read_untracked().name.clone());
     let switch = match (why_not, may(Action::Configure)) {
         (Some(why), _) => {
-            view! { <div class="note" data-s="idle">{icon("info")}<div><b>"External access is not offered here."</b>" "{why}</div></div> }.drawn()
+            view! { <div class="note" data-s="idle">{icon("info")}<div><b>"External access is not offered here."</b>" "{why}</div></div> }
         }
-        (None, false) => view! { <p>{move || if is_external.get() { "External access is on." } else { "External access is off." }}</p> }.drawn(),
+        (None, false) => view! { <p>{move || if is_external.get() { "External access is on." } else { "External access is off." }}</p> },
         (None, true) => {
             let form = move || {
                 let on = is_external.get();
@@ -40,8 +40,8 @@ pub fn card(cluster: Signal<Cluster>, offer: &Offer) -> AnyView {
     };
     // One for all clusters of the place, else each has its own, which comes with how to connect.
     let authority = match offer.ca {
-        Some(_) => view! { <a href=link::CA rel="external" download=CA_FILE>{format!("Download {CA_FILE}")}</a> }.drawn(),
-        None => view! { <a href=format!("{}#connect", Link::Overview(name).path())>"See how to connect"</a> }.drawn(),
+        Some(_) => view! { <a href=link::CA rel="external" download=CA_FILE>{format!("Download {CA_FILE}")}</a> },
+        None => view! { <a href=format!("{}#connect", Link::Overview(name).path())>"See how to connect"</a> },
     };
     let body = view! {
         <div class="body stack" style="--gap:var(--s3)">

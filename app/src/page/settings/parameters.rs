@@ -1,7 +1,7 @@
 //! Server parameters: a table of names and values. What is emptied goes back to its default.
 
 use super::{review::review_dialog, review_button};
-use crate::view::Drawn;
+use crate::view::{Drawn, DrawnAll, Html, view};
 use crate::{
     api::{form::Form as Typed, post::Post, settings::SetParameters},
     component::{basic, error_line, form_errors, icon},
@@ -17,7 +17,7 @@ const DIALOG: &str = "review-parameters";
 const SPARE: u16 = 3;
 
 /// The card, with the dialog that reviews it.
-pub fn card(cluster: Signal<Cluster>) -> AnyView {
+pub fn card(cluster: Signal<Cluster>) -> Html {
     let query = use_query_map();
     let draft = Memo::new(move |_| read(&query.read()));
     let refused = Signal::derive(move || {
@@ -29,7 +29,7 @@ pub fn card(cluster: Signal<Cluster>) -> AnyView {
     let rows = table.rows();
     let next = rows.last().map_or(0, |(n, ..)| n + 1);
     let spare = (next..next + SPARE).map(|n| (n, String::new(), String::new()));
-    let rows = rows.into_iter().chain(spare).map(|(n, name, value)| row(form, n, name, value)).collect_view();
+    let rows = rows.into_iter().chain(spare).map(|(n, name, value)| row(form, n, name, value)).drawn_all();
     let body = view! {
         <Form method="get" action="" noscroll=true>
             <input type="hidden" name="dialog" value=DIALOG/>
@@ -45,12 +45,12 @@ pub fn card(cluster: Signal<Cluster>) -> AnyView {
     basic::card("parameters", "Parameters", (), body.drawn())
 }
 
-fn row(form: Typed, n: u16, name: String, value: String) -> AnyView {
+fn row(form: Typed, n: u16, name: String, value: String) -> Html {
     let typed = RwSignal::new(name.clone());
     let effect = move || match typed.read().trim() {
         "" => ().drawn(),
-        name if needs_restart(name) => view! { <span class="tag" data-s="warn">{icon("rotate")}"restart needed"</span> }.drawn(),
-        _ => view! { <span class="tag">{icon("zap")}"at once"</span> }.drawn(),
+        name if needs_restart(name) => view! { <span class="tag" data-s="warn">{icon("rotate")}"restart needed"</span> },
+        _ => view! { <span class="tag">{icon("zap")}"at once"</span> },
     };
     let (name_field, value_field) = (format!("n{n}"), format!("v{n}"));
     let (name_error, value_error) = (form.at(format!("names.{n}")), form.at(format!("values.{n}")));
@@ -71,7 +71,6 @@ fn row(form: Typed, n: u16, name: String, value: String) -> AnyView {
             <td data-l="Takes effect">{effect}</td>
         </tr>
     }
-    .drawn()
 }
 
 /// The draft in the address: `n0=work_mem&v0=16MB`.
@@ -88,7 +87,7 @@ fn read(query: &ParamsMap) -> Option<Table> {
     (!table.names.is_empty()).then_some(table)
 }
 
-fn dialog(cluster: Signal<Cluster>, draft: Memo<Option<Table>>) -> AnyView {
+fn dialog(cluster: Signal<Cluster>, draft: Memo<Option<Table>>) -> Html {
     let wanted = wanted_dialog();
     let is_wanted = Memo::new(move |_| wanted.read().as_deref() == Some(DIALOG));
     let drawn = move || {

@@ -1,6 +1,6 @@
 //! Which instance is the primary, restart, pause, and the end. Each opens a dialog that says what it costs.
 
-use crate::view::Drawn;
+use crate::view::{Html, view};
 use crate::{
     component::{basic, dialog_path, icon, topology::model},
     frame::may,
@@ -9,7 +9,7 @@ use domain::{Action, Cluster, offer::Offer, spec::Power, vitals::Vitals};
 use leptos::prelude::*;
 
 /// The card.
-pub fn card(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, offer: &Offer) -> AnyView {
+pub fn card(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, offer: &Offer) -> Html {
     let (can_pause, can_switch) = (offer.pause, offer.switchover);
     let is_off = Memo::new(move |_| cluster.read().spec.power == Power::Off);
     let replicas = Memo::new(move |_| cluster.read().spec.instances.saturating_sub(1));
@@ -50,7 +50,7 @@ pub fn card(cluster: Signal<Cluster>, vitals: Memo<Option<Vitals>>, offer: &Offe
 }
 
 /// The card of what cannot be undone.
-pub fn danger(cluster: Signal<Cluster>, offer: &Offer) -> AnyView {
+pub fn danger(cluster: Signal<Cluster>, offer: &Offer) -> Html {
     let can_pause = offer.pause;
     let gentler = move || (can_pause && cluster.read().spec.power == Power::On).then_some(" To stop it and keep the data, pause it instead.");
     view! {
@@ -62,10 +62,9 @@ pub fn danger(cluster: Signal<Cluster>, offer: &Offer) -> AnyView {
             </li></ul>
         </section>
     }
-    .drawn()
 }
 
-fn row(title: &'static str, text: String, enabled: bool, (id, symbol, label): (&'static str, &'static str, &'static str)) -> AnyView {
+fn row(title: &'static str, text: String, enabled: bool, (id, symbol, label): (&'static str, &'static str, &'static str)) -> Html {
     let button = (enabled && may(Action::Operate)).then(|| view! { <a class="btn" href=dialog_path(id)>{icon(symbol)}{label}</a> });
-    view! { <li><div><b>{title}</b><p class="hint">{text}</p></div>{button}</li> }.drawn()
+    view! { <li><div><b>{title}</b><p class="hint">{text}</p></div>{button}</li> }
 }

@@ -1,7 +1,7 @@
 //! Size and scale: preset, override, instances, storage, quorum.
 
 use super::{review::review_dialog, review_button};
-use crate::view::Drawn;
+use crate::view::{Drawn, Html, view};
 use crate::{
     api::{form::Form as Typed, post::Post, settings::Reshape},
     component::{Choice, Field, basic, choice},
@@ -15,7 +15,7 @@ use leptos_router::{components::Form, hooks::use_query_map};
 const DIALOG: &str = "review-size";
 
 /// The card, with the dialog that reviews it.
-pub fn card(cluster: Signal<Cluster>, offer: &Offer) -> AnyView {
+pub fn card(cluster: Signal<Cluster>, offer: &Offer) -> Html {
     let query = use_query_map();
     // The draft is in the address from the first review on.
     let draft = Memo::new(move |_| query.read().get("preset").map(|_| Shape::from(|name| query.read().get(name))));
@@ -31,7 +31,7 @@ pub fn card(cluster: Signal<Cluster>, offer: &Offer) -> AnyView {
     basic::card("size", "Size and scale", (), body)
 }
 
-fn fields(cluster: Signal<Cluster>, form: Typed, offer: &Offer) -> AnyView {
+fn fields(cluster: Signal<Cluster>, form: Typed, offer: &Offer) -> Html {
     let cluster = cluster.read_untracked();
     let spec = &cluster.spec;
     let now = |name: &str| Shape::of(spec).entries().into_iter().find(|(field, _)| *field == name).map(|(_, text)| text).unwrap_or_default();
@@ -70,10 +70,9 @@ fn fields(cluster: Signal<Cluster>, form: Typed, offer: &Offer) -> AnyView {
         </div>
         <footer><span>"Nothing changes before you have seen what it costs."</span>{review_button()}</footer>
     }
-    .drawn()
 }
 
-fn dialog(cluster: Signal<Cluster>, draft: Memo<Option<Shape>>) -> AnyView {
+fn dialog(cluster: Signal<Cluster>, draft: Memo<Option<Shape>>) -> Html {
     let wanted = wanted_dialog();
     let is_wanted = Memo::new(move |_| wanted.read().as_deref() == Some(DIALOG));
     let drawn = move || {
