@@ -103,6 +103,12 @@ impl Portal for FakePortal {
         self.all()?.iter().find(|c| c.name == *name && c.project == actor.project).cloned().ok_or(Error::NotFound)
     }
 
+    async fn with_history(&self, actor: &Actor, name: &ClusterName, limit: u32) -> Result<(Cluster, Vec<Event>), Error> {
+        let cluster = self.named(actor, name).await?;
+        let events = self.events(actor, cluster.id, limit).await?;
+        Ok((cluster, events))
+    }
+
     async fn submit(&self, actor: &Actor, command: Command, passwords: Passwords) -> Result<Submitted, Error> {
         let changes = if let Command::Change { changes, .. } = &command { changes.as_slice() } else { &[] };
         let asked = changes.iter().filter_map(|change| match change {

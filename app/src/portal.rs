@@ -73,6 +73,9 @@ pub trait Portal: Send + Sync {
     /// The cluster of that name in the actor's project.
     async fn named(&self, actor: &Actor, name: &ClusterName) -> Result<Cluster, Error>;
 
+    /// The cluster of that name with its newest events first, at most `limit`: what a page of it shows, asked for at once.
+    async fn with_history(&self, actor: &Actor, name: &ClusterName, limit: u32) -> Result<(Cluster, Vec<Event>), Error>;
+
     /// Saves a wish. `passwords` are those that the sender chose for users that the command adds or rotates; for the others one is made up.
     async fn submit(&self, actor: &Actor, command: Command, passwords: Passwords) -> Result<Submitted, Error>;
 

@@ -113,8 +113,8 @@ async fn every_page_is_whole_without_script() {
 async fn what_a_page_fetches_is_fetched_and_sent_once() {
     let answer = site(sample::ready()).get(PAGES[0]).await;
     let pending = answer.body.split_once("__PENDING_RESOURCES=[").and_then(|(_, rest)| rest.split_once(']')).map(|(all, _)| all);
-    // What the server knew, the cluster, its events and the way to it; number 2 and 5 are places that wait for them.
-    assert_eq!(pending, Some("0,1,3,4,"));
+    // What the server knew, the cluster with its events, and the way to it; number 2 and 4 are places that wait for them.
+    assert_eq!(pending, Some("0,1,3,"));
 }
 
 #[tokio::test]

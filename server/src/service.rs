@@ -74,6 +74,11 @@ impl Portal for Service {
         Ok(rows::named(&self.store, actor.project, name).await?)
     }
 
+    async fn with_history(&self, actor: &Actor, name: &ClusterName, limit: u32) -> Result<(Cluster, Vec<Event>), Error> {
+        authorize(actor, Action::View)?;
+        Ok(rows::with_history(&self.store, actor.project, name, limit.min(EVENTS)).await?)
+    }
+
     async fn submit(&self, actor: &Actor, command: Command, passwords: Passwords) -> Result<Submitted, Error> {
         authorize(actor, command.action())?;
         passwords::check(&passwords)?;

@@ -8,11 +8,16 @@ use domain::{Cluster, ClusterId, event::Event, offer::Offer, vitals::Vitals};
 use leptos::{server, server_fn::codec::GetUrl};
 use serde::{Deserialize, Serialize};
 
+/// Events on a page.
+pub const SHOWN: u32 = 8;
+
 /// A cluster with what its pages need beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sight {
     /// The cluster.
     pub cluster: Cluster,
+    /// The newest events first, at most [`SHOWN`].
+    pub events: Vec<Event>,
     /// Its last measurement, if there is a fresh one.
     pub vitals: Option<Vitals>,
     /// What can be had here.
@@ -24,8 +29,8 @@ pub struct Sight {
 pub async fn get_sight(name: String) -> Result<Sight, ApiError> {
     let (portal, actor) = super::ctx()?;
     let name = name.parse().map_err(|_| domain::Error::NotFound)?;
-    let cluster = portal.named(&actor, &name).await?;
-    Ok(Sight { vitals: portal.vitals(cluster.id), offer: portal.place(Some(&cluster.place))?.offer, cluster })
+    let (cluster, events) = portal.with_history(&actor, &name, SHOWN).await?;
+    Ok(Sight { events, vitals: portal.vitals(cluster.id), offer: portal.place(Some(&cluster.place))?.offer, cluster })
 }
 
 /// The newest events of a cluster first.

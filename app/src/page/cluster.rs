@@ -9,7 +9,7 @@ use crate::{
     live::use_live,
     page::{creating, not_found, overview},
 };
-use domain::{Cluster, Error, Phase, offer::Offer, vitals::Vitals};
+use domain::{Cluster, Error, Phase, event::Event, offer::Offer, vitals::Vitals};
 use leptos::prelude::*;
 use leptos_router::{components::Outlet, hooks::use_params_map};
 
@@ -20,6 +20,8 @@ struct Here {
     cluster: Memo<Cluster>,
     /// As fetched.
     beside: StoredValue<(Option<Vitals>, Offer)>,
+    /// As fetched.
+    events: StoredValue<Vec<Event>>,
 }
 
 /// The cluster that this page is about. Only below [`ClusterPages`].
@@ -30,6 +32,11 @@ pub fn use_cluster() -> Signal<Cluster> {
 /// Its last measurement when the page was fetched, and what can be had here. Only below [`ClusterPages`].
 pub fn use_beside() -> (Option<Vitals>, Offer) {
     expect_context::<Here>().beside.get_value()
+}
+
+/// Its newest events when the page was fetched. Only below [`ClusterPages`].
+pub fn use_history() -> Vec<Event> {
+    expect_context::<Here>().events.get_value()
 }
 
 /// Fetches the cluster of the address and shows the page below it.
@@ -49,11 +56,11 @@ pub fn ClusterPages() -> impl IntoView {
 }
 
 fn below(sight: Sight) -> Html {
-    let Sight { cluster: fetched, vitals, offer } = sight;
+    let Sight { cluster: fetched, events, vitals, offer } = sight;
     let followed = use_live().cluster(fetched.clone());
     // Of a cluster that is gone the last known state stays, so that pages need not care.
     let last = Memo::new(move |before: Option<&Cluster>| followed.get().or_else(|| before.cloned()).unwrap_or_else(|| fetched.clone()));
-    provide_context(Here { cluster: last, beside: StoredValue::new((vitals, offer)) });
+    provide_context(Here { cluster: last, beside: StoredValue::new((vitals, offer)), events: StoredValue::new(events) });
     let is_gone = Memo::new(move |_| followed.read().is_none());
     (move || {
         if is_gone.get() {

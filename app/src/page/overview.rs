@@ -2,10 +2,13 @@
 
 use crate::view::{Html, view};
 use crate::{
-    api::{ApiError, cluster::get_events, places::get_access},
+    api::{
+        cluster::{SHOWN, get_events},
+        places::get_access,
+    },
     component::{
         awaited,
-        basic::{card, icon, menu, section_error},
+        basic::{card, icon, menu},
         connect::connect,
         dialog_path,
         events::feed,
@@ -16,29 +19,25 @@ use crate::{
     link::Link,
     page::{
         actions::{self, old, top, vitals},
-        cluster::{use_beside, use_cluster},
+        cluster::{use_beside, use_cluster, use_history},
     },
 };
-use domain::{Action, Cluster, event::Event, place::Access, spec::Power, vitals::Vitals};
+use domain::{Action, Cluster, place::Access, spec::Power, vitals::Vitals};
 use leptos::{prelude::*, task::spawn_local};
 
 mod figures;
-
-/// Events on the page.
-const SHOWN: u32 = 8;
 
 /// The page.
 #[component]
 pub fn Overview() -> impl IntoView {
     let cluster = use_cluster();
     let id = cluster.read_untracked().id;
-    let events = Resource::new(move || id, |id| get_events(id, SHOWN));
     // Where one authority is for all clusters there is nothing to know beyond the addresses.
     let apart = use_beside().1.ca.is_none();
     let access = Resource::new(move || id, move |id| async move { if apart { Some(get_access(id).await.unwrap_or_default()) } else { None } });
     view! {
         {top(header_actions(cluster))}
-        {awaited("Loading the events", move || async move { body(cluster, events.await, access.await) })}
+        {awaited("Loading the addresses", move || async move { body(cluster, access.await) })}
     }
 }
 
@@ -55,14 +54,14 @@ fn header_actions(cluster: Signal<Cluster>) -> Html {
     view! { <a class="btn wide" href=yaml>{icon("yaml")}"YAML"</a>{scale}{first}{more} }
 }
 
-fn body(cluster: Signal<Cluster>, happened: Result<Vec<Event>, ApiError>, access: Option<Access>) -> Html {
+fn body(cluster: Signal<Cluster>, access: Option<Access>) -> Html {
     let (first, offer) = use_beside();
     let vitals = vitals(cluster, first);
     let picture = Memo::new(move |_| picture(&cluster.read(), vitals.read().as_ref()));
     let rows = Memo::new(move |_| rows::rows(&cluster.read(), vitals.read().as_ref()));
     view! {
         <div class="split" style="--rail:23.5rem">
-            <div class="stack">{topology(picture, old(vitals))}{figures::now(cluster, vitals)}{events(cluster, happened)}</div>
+            <div class="stack">{topology(picture, old(vitals))}{figures::now(cluster, vitals)}{events(cluster)}</div>
             <div class="stack">{connect(cluster, access)}{health(rows)}{figures::details(cluster)}</div>
         </div>
         {actions::dialogs(cluster, vitals, &offer)}
@@ -70,27 +69,22 @@ fn body(cluster: Signal<Cluster>, happened: Result<Vec<Event>, ApiError>, access
 }
 
 /// The events as first fetched, and anew whenever the cluster changes: whatever changes it leaves one.
-fn events(cluster: Signal<Cluster>, first: Result<Vec<Event>, ApiError>) -> Html {
+fn events(cluster: Signal<Cluster>) -> Html {
     let id = cluster.read_untracked().id;
-    let newer = RwSignal::new(None);
+    let events = RwSignal::new(use_history());
     Effect::new(move |seen: Option<u64>| {
         let revision = cluster.read().revision;
         if seen.is_some_and(|seen| seen != revision) {
             spawn_local(async move {
                 // What failed is tried again with the next change; until then the older events stay.
-                if let Ok(events) = get_events(id, SHOWN).await {
-                    let _ = newer.try_set(Some(events));
+                if let Ok(newer) = get_events(id, SHOWN).await {
+                    let _ = events.try_set(newer);
                 }
             });
         }
         revision
     });
-    let body = move || match (newer.read().as_deref(), &first) {
-        (Some(events), _) => feed(events),
-        (None, Ok(events)) => feed(events),
-        (None, Err(error)) => section_error("The events", &error.0),
-    };
-    card("events", "Recent events", (), body)
+    card("events", "Recent events", (), move || feed(&events.read()))
 }
 
 /// Whether there is anything to measure.

@@ -1,7 +1,7 @@
 //! Clusters as rows: read, inserted, and saved under a row lock. Leases and dates are the business of [`super::due`].
 
-use super::{Store, StoreError, bigint, count};
-use domain::{Cluster, ClusterId, ClusterName, ProjectId, Spec, Status, Timestamp};
+use super::{Store, StoreError, bigint, count, events};
+use domain::{Cluster, ClusterId, ClusterName, ProjectId, Spec, Status, Timestamp, event::Event};
 use jiff_sqlx::ToSqlx;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
@@ -86,6 +86,40 @@ pub async fn named(store: &Store, project: ProjectId, name: &ClusterName) -> Res
         name.as_str()
     );
     row.fetch_one(store.pool()).await?.try_into()
+}
+
+/// The cluster of that name in a project with its newest events first, at most `limit`: one question, since a page waits for both.
+pub async fn with_history(store: &Store, project: ProjectId, name: &ClusterName, limit: u32) -> Result<(Cluster, Vec<Event>), StoreError> {
+    let row = sqlx::query!(
+        r#"select id, project_id, place, name, spec as "spec: Json<Spec>", generation, status as "status: Json<Status>", revision,
+           deleted_at as "deleted_at: jiff_sqlx::Timestamp", created_at as "created_at: jiff_sqlx::Timestamp",
+           updated_at as "updated_at: jiff_sqlx::Timestamp",
+           (select json_agg(newest) from (
+               select id, at, kind, title, text, actor from events where cluster_id = clusters.id order by id desc limit $3
+           ) newest) as "events: Json<Vec<events::Entry>>"
+           from clusters where project_id = $1 and name = $2"#,
+        project.0,
+        name.as_str(),
+        i64::from(limit)
+    );
+    let found = row.fetch_one(store.pool()).await?;
+    let row = Row {
+        id: found.id,
+        project_id: found.project_id,
+        place: found.place,
+        name: found.name,
+        spec: found.spec,
+        generation: found.generation,
+        status: found.status,
+        revision: found.revision,
+        deleted_at: found.deleted_at,
+        created_at: found.created_at,
+        updated_at: found.updated_at,
+    };
+    let cluster: Cluster = row.try_into()?;
+    // None: nothing happened yet.
+    let events = found.events.map_or_else(Vec::new, |all| all.0.into_iter().map(|entry| entry.of(cluster.id)).collect());
+    Ok((cluster, events))
 }
 
 /// One cluster of a project, locked until the transaction ends: whoever else wants to change it waits.

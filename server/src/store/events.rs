@@ -5,6 +5,7 @@ use domain::{
     ClusterId, ProjectId,
     event::{Event, Kind},
 };
+use serde::Deserialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -37,6 +38,24 @@ pub async fn list(store: &Store, project: ProjectId, cluster: ClusterId, limit: 
     let event =
         |r: Row| Event { id: r.id, cluster: ClusterId(r.cluster_id), at: r.at.to_jiff(), kind: kind(&r.kind), title: r.title, text: r.text, actor: r.actor };
     Ok(rows.fetch_all(store.pool()).await?.into_iter().map(event).collect())
+}
+
+/// An entry as the database writes it in JSON.
+#[derive(Debug, Deserialize)]
+pub(super) struct Entry {
+    id: i64,
+    at: jiff::Timestamp,
+    kind: String,
+    title: String,
+    text: String,
+    actor: Option<String>,
+}
+
+impl Entry {
+    pub(super) fn of(self, cluster: ClusterId) -> Event {
+        let Self { id, at, kind: word, title, text, actor } = self;
+        Event { id, cluster, at, kind: kind(&word), title, text, actor }
+    }
 }
 
 struct Row {

@@ -20,6 +20,24 @@ async fn a_stale_generation_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_cluster_is_seen_with_its_newest_events() {
+    let store = store().await;
+    let portal = service(&store);
+    let (id, name) = (created(&portal, "orders").await, "orders".parse().unwrap());
+    for text in ["One", "Two's \"second\" \\ line, and ü"] {
+        portal.submit(&admin(), change(id, None, describe(text)), Passwords::new()).await.unwrap();
+    }
+    for limit in [0, 2, 9] {
+        let (cluster, events) = portal.with_history(&admin(), &name, limit).await.unwrap();
+        assert_eq!(cluster, portal.cluster(&admin(), id).await.unwrap());
+        assert_eq!(events, portal.events(&admin(), id, limit).await.unwrap());
+        assert_eq!(events.len(), usize::min(limit as usize, 3));
+    }
+    let stranger = Actor { project: domain::ProjectId(Uuid::new_v4()), ..admin() };
+    assert_eq!(portal.with_history(&stranger, &name, 9).await.unwrap_err(), Error::NotFound);
+}
+
+#[tokio::test]
 async fn of_two_people_changing_one_cluster_at_once_the_later_one_is_told() {
     let store = store().await;
     let portal = service(&store);
