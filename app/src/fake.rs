@@ -182,7 +182,7 @@ impl FakePortal {
             major,
             full: format!("{}.1", major.number()),
             image: String::new(),
-            extensions: ["hstore", "pgcrypto", "uuid-ossp"].map(Into::into).to_vec(),
+            extensions: ["hstore", "pgcrypto", "uuid-ossp"].map(Into::into).into(),
         };
         Offer {
             releases: Major::ALL.map(release).to_vec(),

@@ -2,6 +2,7 @@
 
 use crate::{topology::Topology, version::Major};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A version of PostgreSQL that can be had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,8 +13,8 @@ pub struct Release {
     pub full: String,
     /// Where it comes from: a folder or an image.
     pub image: String,
-    /// Extensions that can be created, by name.
-    pub extensions: Vec<String>,
+    /// Extensions that can be created, by name. Shared: they are many, and asked for with every page.
+    pub extensions: Arc<[String]>,
 }
 
 /// What an engine offers.

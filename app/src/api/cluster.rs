@@ -30,7 +30,10 @@ pub async fn get_sight(name: String) -> Result<Sight, ApiError> {
     let (portal, actor) = super::ctx()?;
     let name = name.parse().map_err(|_| domain::Error::NotFound)?;
     let (cluster, events) = portal.with_history(&actor, &name, SHOWN).await?;
-    Ok(Sight { events, vitals: portal.vitals(cluster.id), offer: portal.place(Some(&cluster.place))?.offer, cluster })
+    let mut offer = portal.place(Some(&cluster.place))?.offer;
+    // Other versions have long lists of extensions, and a cluster keeps its own.
+    offer.releases.retain(|release| release.major == cluster.spec.version);
+    Ok(Sight { events, vitals: portal.vitals(cluster.id), offer, cluster })
 }
 
 /// The newest events of a cluster first.

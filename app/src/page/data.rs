@@ -55,7 +55,7 @@ fn body(cluster: Signal<Cluster>) -> Html {
 
 /// Extensions that the cluster's version can have, by name.
 fn offered(cluster: &Cluster, offer: &Offer) -> Vec<String> {
-    offer.releases.iter().find(|release| release.major == cluster.spec.version).map(|release| release.extensions.clone()).unwrap_or_default()
+    offer.releases.iter().find(|release| release.major == cluster.spec.version).map(|release| release.extensions.to_vec()).unwrap_or_default()
 }
 
 /// What became of a user or database: state and reason.

@@ -207,7 +207,7 @@ impl Engine for Model {
     }
 
     fn offer(&self) -> Offer {
-        let release = Release { major: Major::V17, full: "17.1".into(), image: String::new(), extensions: Vec::new() };
+        let release = Release { major: Major::V17, full: "17.1".into(), image: String::new(), extensions: [].into() };
         Offer { releases: vec![release], external: Ok(()), ..crate::support::offer() }
     }
 

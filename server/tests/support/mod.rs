@@ -159,7 +159,7 @@ pub async fn store() -> Store {
 
 /// What the place of the tests can do.
 pub fn offer() -> Offer {
-    let release = |major| Release { major, full: "17.1".into(), image: String::new(), extensions: vec!["hstore".into()] };
+    let release = |major| Release { major, full: "17.1".into(), image: String::new(), extensions: ["hstore".into()].into() };
     Offer { releases: vec![release(Major::V17), release(Major::V16)], external: Err("Loopback only.".into()), storage: Ok(()), ..FakePortal::default().offer() }
 }
 

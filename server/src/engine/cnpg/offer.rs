@@ -81,7 +81,7 @@ fn chosen<'a>(place: &Place, facts: &'a Facts) -> Option<&'a Catalog> {
 fn releases(catalog: &Catalog) -> Vec<Release> {
     let one = |(major, image): &(u16, String)| {
         let major = Major::from_number(*major)?;
-        Some(Release { major, full: full(major, image), image: image.clone(), extensions: CONTRIB.map(str::to_owned).to_vec() })
+        Some(Release { major, full: full(major, image), image: image.clone(), extensions: CONTRIB.map(str::to_owned).into() })
     };
     let mut all: Vec<_> = catalog.images.iter().filter_map(one).collect();
     all.sort_by_key(|release| std::cmp::Reverse(release.major));

@@ -21,7 +21,7 @@ pub struct Install {
     /// The folder with `postgres` and its tools.
     pub bin: PathBuf,
     /// Extensions that can be created.
-    pub extensions: Vec<String>,
+    pub extensions: Arc<[String]>,
 }
 
 /// What lies where, as cheap to find out as it is to tell whether it changed: programs and when they were written.
@@ -100,7 +100,7 @@ async fn ask(bin: &Path) -> Result<Option<Install>> {
     };
     let number = full.split(|c: char| !c.is_ascii_digit()).next().and_then(|n| n.parse().ok());
     let Some(major) = number.and_then(Major::from_number) else { return Ok(None) };
-    Ok(Some(Install { major, full: full.to_owned(), bin: bin.to_path_buf(), extensions: extensions(bin, major) }))
+    Ok(Some(Install { major, full: full.to_owned(), bin: bin.to_path_buf(), extensions: extensions(bin, major).into() }))
 }
 
 fn minor(full: &str) -> u32 {
