@@ -15,7 +15,7 @@ const VOID: [&str; 7] = ["area", "br", "col", "hr", "img", "input", "meta"];
 const PICTURE: [&str; 9] = ["circle", "defs", "g", "line", "path", "rect", "svg", "text", "use"];
 
 /// HTML with Rust in braces, as an `Html`. Of an element: `name="text"` and `name=expression` are attributes, expressions may be closures and signals and
-/// are followed; `class:name=is_on` adds a class; `prop:name=closure` sets a property in the browser; `on:event=handler` listens; `inner_html=text` is
+/// are followed; `class:name=is_on` adds a class beside those that stay; `prop:name=closure` sets a property in the browser; `on:event=handler` listens; `inner_html=text` is
 /// taken as it is; `node_ref=node` fills a `NodeRef`. What begins with a capital letter is a component.
 #[proc_macro]
 pub fn view(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
@@ -68,6 +68,13 @@ fn element(element: &NodeElement<Infallible>) -> TokenStream {
             NodeAttribute::Attribute(one) => attribute_of(one, &it, &mut fixed, &mut more),
             NodeAttribute::Block(block) => more.push(refused(block.span(), "attributes have names")),
         }
+    }
+    let has = |found: fn(&str, &KeyedAttribute) -> bool| {
+        element.attributes().iter().any(|attribute| matches!(attribute, NodeAttribute::Attribute(one) if found(&one.key.to_string(), one)))
+    };
+    let changes = has(|name, one| name == "class" && !matches!(one.value(), Some(Expr::Lit(_))));
+    if changes && has(|name, _| name.starts_with("class:")) {
+        more.push(refused(element.name().span(), "a class attribute that changes would take away what class: added"));
     }
     for child in &element.children {
         let child = node(child);
