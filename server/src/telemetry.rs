@@ -6,8 +6,9 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
-/// Chatty libraries are told to mind their own business; `RUST_LOG` overrules it.
-const FILTER: &str = "info,sqlx=warn,sqlx_core=error,tower_sessions_core=error,tower_sessions=error,hyper=warn";
+/// Chatty libraries are told to mind their own business; `RUST_LOG` overrules it. PostgreSQL's notices are among that: of a transaction that was given up
+/// while it began it remarks that there is none.
+const FILTER: &str = "info,sqlx=warn,sqlx::postgres::notice=error,sqlx_core=error,tower_sessions_core=error,tower_sessions=error,hyper=warn";
 
 /// Logs to standard error from here on.
 pub fn log(how: Log) {
